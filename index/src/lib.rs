@@ -1,0 +1,1 @@
+//! Embedded hybrid search for conversations and tickets.

@@ -1,0 +1,3 @@
+//! Parses arguments, loads the configuration and runs one command.
+
+fn main() {}
