@@ -1,0 +1,689 @@
+//! The words of the domain: plain data, no HTTP, no SQL, no serde.
+//!
+//! Ids shown to people and in JSON are the source's own (`clojure:1794339218.361568`, `<id@host>`, `CORE-16`), always
+//! together with the connector they came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
+
+pub use daybrief_index::{AudienceId, Seq};
+
+/// Makes a newtype over a shared string.
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Wraps a string.
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
+                Self(text.into())
+            }
+            /// Returns the bare text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self::new(text)
+            }
+        }
+    };
+}
+
+/// Makes an id that means something only within its connector.
+macro_rules! scoped_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name {
+            /// The connector that knows this id.
+            pub connector: ConnectorId,
+            /// The source's own id.
+            pub id: Arc<str>,
+        }
+
+        impl $name {
+            /// Joins a connector and the source's own id.
+            pub fn new(connector: &ConnectorId, id: impl Into<Arc<str>>) -> Self {
+                Self { connector: connector.clone(), id: id.into() }
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}/{}", self.connector, self.id)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}/{}", self.connector, self.id)
+            }
+        }
+    };
+}
+
+name_type!(/// The name of a connector's table in the config.
+    ConnectorId);
+name_type!(/// The name of a member's table in the config.
+    MemberId);
+name_type!(/// The name of a team's table in the config.
+    TeamId);
+scoped_id!(/// One event of one source.
+    EventId);
+scoped_id!(/// One thread of one source.
+    ThreadId);
+scoped_id!(/// One place with members: a channel, a list, a project.
+    SpaceId);
+scoped_id!(/// One account at one source: a Slack user id, a mail address, a tracker login.
+    Handle);
+
+/// When we learned of an event. Only [`Seq`] is monotone; this is for windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Learned(pub Timestamp);
+
+/// What one briefing covers: the half-open span `[after, upto)` of learning time, cut at a position of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The end of the member's last work day.
+    pub after: Learned,
+    /// The moment the briefing was made.
+    pub upto: Learned,
+    /// The last position of the log the briefing has seen.
+    pub upto_seq: Seq,
+}
+
+/// Text as its author wrote it, in Markdown, without quotes of others and signatures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Markdown(pub String);
+
+/// Something that happened at a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Connector and source id.
+    pub id: EventId,
+    /// The thread it belongs to.
+    pub thread: ThreadId,
+    /// What happened.
+    pub kind: EventKind,
+    /// Who did it; `None` where the source does not say.
+    pub author: Option<Handle>,
+    /// The source's own time.
+    pub occurred_at: Timestamp,
+    /// What the author wrote, empty for events without words.
+    pub text: Markdown,
+    /// Quoted text and signatures, kept apart: never quoted to anybody, never searched for asks.
+    pub aside: String,
+    /// Accounts the text addresses, by the source's own markup; handles written out as `@name` are found in `ingest`.
+    pub mentions: Vec<Handle>,
+    /// Where a person can read it, empty when the source has no links.
+    pub url: String,
+    /// Who may read it, where that is narrower than the thread's audience.
+    pub audience: Option<Audience>,
+    /// Whether a program wrote it.
+    pub by_bot: bool,
+}
+
+/// The kinds of event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A message, mail, comment or cue.
+    Posted,
+    /// A thread with a life of its own began: a ticket, a page, a recording.
+    Opened,
+    /// The text of an earlier event was replaced by this one's.
+    Edited {
+        /// The event whose text changed.
+        of: EventId,
+    },
+    /// An earlier event was removed.
+    Deleted {
+        /// The event that is gone.
+        of: EventId,
+    },
+    /// Somebody reacted.
+    Reacted {
+        /// The event reacted to.
+        of: EventId,
+        /// The reaction's short name, without colons.
+        emoji: String,
+        /// Whether it was added or taken back.
+        added: bool,
+    },
+    /// The thread's audience changed.
+    AudienceChanged,
+    /// A ticket's status changed.
+    Transitioned {
+        /// The status before; `None` when the source does not say.
+        from: Option<String>,
+        /// The status after.
+        to: String,
+    },
+    /// A ticket's owner changed.
+    Assigned {
+        /// The owner before.
+        from: Option<Handle>,
+        /// The owner after.
+        to: Option<Handle>,
+    },
+    /// A ticket's labels changed.
+    Labelled {
+        /// Labels that came.
+        added: Vec<String>,
+        /// Labels that went.
+        removed: Vec<String>,
+    },
+    /// A ticket's priority changed.
+    Prioritized {
+        /// The priority before.
+        from: Option<String>,
+        /// The priority after.
+        to: Option<String>,
+    },
+    /// A ticket's due date changed.
+    Rescheduled {
+        /// The due date before.
+        from: Option<civil::Date>,
+        /// The due date after.
+        to: Option<civil::Date>,
+    },
+    /// A review was asked of somebody.
+    ReviewRequested {
+        /// The person asked.
+        of: Handle,
+    },
+}
+
+/// What kind of place a thread lives in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ThreadKind {
+    /// Chat.
+    Conversation,
+    /// A mail thread.
+    Mail,
+    /// A forum topic.
+    Topic,
+    /// A wiki page.
+    Page,
+    /// A document with comments.
+    Document,
+    /// A ticket, an issue, a pull request.
+    Ticket,
+    /// A recorded meeting.
+    Recording,
+}
+
+impl ThreadKind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: [ThreadKind; 7] = [
+        ThreadKind::Conversation,
+        ThreadKind::Mail,
+        ThreadKind::Topic,
+        ThreadKind::Page,
+        ThreadKind::Document,
+        ThreadKind::Ticket,
+        ThreadKind::Recording,
+    ];
+
+    /// Returns the name used in queries, JSON and the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ThreadKind::Conversation => "conversation",
+            ThreadKind::Mail => "mail",
+            ThreadKind::Topic => "topic",
+            ThreadKind::Page => "page",
+            ThreadKind::Document => "document",
+            ThreadKind::Ticket => "ticket",
+            ThreadKind::Recording => "recording",
+        }
+    }
+
+    /// Returns the kind of this name.
+    pub fn parse(name: &str) -> Option<ThreadKind> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A conversation, a mail thread, a ticket …
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thread {
+    /// Connector and source id.
+    pub id: ThreadId,
+    /// What it is.
+    pub kind: ThreadKind,
+    /// The place it stands in, if it has one: a channel, a list, a project.
+    pub space: Option<SpaceId>,
+    /// Its title, empty for chat.
+    pub title: String,
+    /// Where a person can read it.
+    pub url: String,
+    /// Who may read it.
+    pub audience: Audience,
+    /// People who take part without having written: recipients, watchers, attendees.
+    pub participants: BTreeSet<Handle>,
+    /// The ticket's fields as the source shows them now.
+    pub ticket: Option<Ticket>,
+}
+
+/// Who may read a thread or an event.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// Every configured member.
+    Everyone,
+    /// The members of a space, kept apart so that joining or leaving re-indexes nothing.
+    Space(SpaceId),
+    /// These accounts only.
+    Only(BTreeSet<Handle>),
+}
+
+/// A place with members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Connector and source id.
+    pub id: SpaceId,
+    /// The name people use, with its sigil: `#general`.
+    pub name: String,
+    /// Its members; `None` when this page does not say, so that the stored list stays.
+    pub members: Option<BTreeSet<Handle>>,
+}
+
+/// An account and what the source tells about its owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    /// The account; the default is filled in by the connector.
+    pub handle: Option<Handle>,
+    /// The name to show.
+    pub name: String,
+    /// Other names: login, first name, display name.
+    pub aliases: Vec<String>,
+    /// Mail address.
+    pub email: Option<String>,
+    /// IANA zone.
+    pub time_zone: Option<String>,
+    /// Whether it is a program.
+    pub is_bot: bool,
+}
+
+/// A ticket's fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ticket {
+    /// The visible key, such as `CORE-16`.
+    pub key: String,
+    /// `bug`, `pull_request` …, empty when the source has no types.
+    pub kind: String,
+    /// The source's status word.
+    pub status: String,
+    /// Whether the status means "done".
+    pub is_closed: bool,
+    /// Priority, if any.
+    pub priority: Option<String>,
+    /// Who reported it.
+    pub reporter: Option<Handle>,
+    /// Who owns it.
+    pub assignee: Option<Handle>,
+    /// People asked to review.
+    pub reviewers: Vec<Handle>,
+    /// Labels.
+    pub labels: Vec<String>,
+    /// Components.
+    pub components: Vec<String>,
+    /// Due date.
+    pub due: Option<civil::Date>,
+    /// The ticket this one repeats.
+    pub duplicate_of: Option<String>,
+}
+
+/// A person of the team.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The config's id.
+    pub id: MemberId,
+    /// The name to show.
+    pub name: String,
+    /// Accounts by connector.
+    pub handles: BTreeMap<ConnectorId, Vec<Handle>>,
+    /// Their zone.
+    pub time_zone: TimeZone,
+    /// When their day starts, local.
+    pub day_start: civil::Time,
+    /// When their day ends, local.
+    pub day_end: civil::Time,
+    /// Their work days, Monday first.
+    pub workdays: [bool; 7],
+    /// Public holidays, as dates.
+    pub holidays: Arc<BTreeMap<civil::Date, String>>,
+    /// Leave: closed ranges of dates.
+    pub away: Vec<Away>,
+    /// Languages they read, best first (ISO 639-1); empty = any.
+    pub languages: Vec<String>,
+    /// How many open tickets they can carry; `None` = unknown.
+    pub capacity: Option<u32>,
+    /// Whether they are briefed.
+    pub is_briefed: bool,
+}
+
+impl Member {
+    /// Returns whether the handle is one of theirs.
+    pub fn owns(&self, handle: &Handle) -> bool {
+        self.handles
+            .get(&handle.connector)
+            .is_some_and(|own| own.contains(handle))
+    }
+}
+
+/// A span of leave, both days included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Away {
+    /// The first day away.
+    pub from: civil::Date,
+    /// The last day away.
+    pub to: civil::Date,
+}
+
+/// A group of members with areas it looks after.
+#[derive(Clone, Debug)]
+pub struct Team {
+    /// The config's id.
+    pub id: TeamId,
+    /// Its members.
+    pub members: Vec<MemberId>,
+    /// What it looks after.
+    pub areas: Vec<Area>,
+    /// Who takes what nobody stands out for.
+    pub rotation: Option<Rotation>,
+}
+
+/// Something a team looks after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Area {
+    /// `tracker:component=parser`
+    Component(ConnectorId, String),
+    /// `tracker:label=parser`
+    Label(ConnectorId, String),
+    /// `office:#parser`
+    Space(ConnectorId, String),
+}
+
+/// Who is on duty.
+#[derive(Clone, Debug)]
+pub enum Rotation {
+    /// These members in turn, a week each.
+    Members(Vec<MemberId>),
+    /// The summary of the calendar's current event names the member.
+    Calendar(Vec<(Away, String)>),
+}
+
+/// What changed in one thread within a window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The thread.
+    pub thread: ThreadId,
+    /// Its new events, oldest first.
+    pub events: Vec<EventId>,
+    /// The ticket at the window's start, if it existed.
+    pub before: Option<Ticket>,
+    /// The ticket at the window's end.
+    pub after: Option<Ticket>,
+}
+
+/// Somebody wants a reply or an action from somebody else. Outlives windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The asking event.
+    pub event: EventId,
+    /// The thread it stands in.
+    pub thread: ThreadId,
+    /// Who asks.
+    pub from: Handle,
+    /// Who is asked.
+    pub to: Asked,
+    /// What is wanted.
+    pub kind: AskKind,
+    /// The source's time.
+    pub asked_at: Timestamp,
+    /// The event that answered it.
+    pub closed_by: Option<EventId>,
+}
+
+/// Who is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// These people.
+    Persons(Vec<Handle>),
+    /// Whoever can answer.
+    Group,
+}
+
+/// What an ask wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskKind {
+    /// An answer.
+    Question,
+    /// An action.
+    Request,
+    /// A review.
+    Review,
+}
+
+/// Something that is missing from an answer, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// What is missing: a connector, a member, a ticket.
+    pub of: String,
+    /// One plain sentence.
+    pub reason: String,
+}
+
+/// One member's message of one morning.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Briefing {
+    /// The reader.
+    pub member: MemberId,
+    /// The reader's local date.
+    pub date: civil::Date,
+    /// What it covers.
+    pub window: Window,
+    /// The one line on top.
+    pub headline: String,
+    /// At most nine, in reading order.
+    pub items: Vec<BriefingItem>,
+    /// Threads that are the reader's but got no line, best first.
+    pub also: Vec<ThreadRef>,
+    /// The reader's own unanswered asks.
+    pub waiting: Vec<Waiting>,
+    /// How many changed threads are not named at all.
+    pub omitted: usize,
+    /// How much was read to make it.
+    pub covered: Covered,
+    /// What is missing.
+    pub gaps: Vec<Gap>,
+    /// `extractive`, or the model and prompt.
+    pub written_by: String,
+    /// Whether the reader was away on the work days before.
+    pub is_catch_up: bool,
+}
+
+impl Briefing {
+    /// Returns whether there is nothing in it for the reader.
+    pub fn is_quiet(&self) -> bool {
+        self.items.is_empty() && self.waiting.is_empty() && self.also.is_empty()
+    }
+}
+
+/// How much lay in the window, of what this reader may read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Chat messages.
+    pub messages: usize,
+    /// Mails.
+    pub mails: usize,
+    /// New tickets.
+    pub opened: usize,
+    /// Closed tickets.
+    pub closed: usize,
+}
+
+/// A line of a briefing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BriefingItem {
+    /// The section it stands in.
+    pub section: Section,
+    /// What it is.
+    pub kind: ItemKind,
+    /// The thread, or several of a kind that share the line.
+    pub threads: Vec<ThreadRef>,
+    /// Whether it is about something from before the window.
+    pub carried: bool,
+    /// Who or what, in a few words.
+    pub headline: String,
+    /// The facts of the change and the quotes, as text.
+    pub summary: String,
+    /// What it rests on, with the quotes.
+    pub citations: Vec<Citation>,
+    /// Why the reader sees it.
+    pub reasons: Vec<Reason>,
+    /// The last moment at which a reply still saves the asker a work day.
+    pub answer_by: Option<AnswerBy>,
+    /// Its rank.
+    pub score: f32,
+}
+
+/// The sections, in reading order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// Asks, review requests, due tickets.
+    NeedsYou,
+    /// Work of the reader's area cannot go on.
+    Blockers,
+    /// State changes and replies in what is the reader's.
+    ChangedOnYours,
+    /// Decisions and hot threads of the team.
+    WorthKnowing,
+}
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ItemKind {
+    /// A question, request or review asked of the reader.
+    Ask,
+    /// The reader was named.
+    Mention,
+    /// Work cannot go on.
+    Blocker,
+    /// A ticket of the reader's changed state.
+    StatusChange,
+    /// New replies in something of the reader's.
+    Reply,
+    /// A choice was settled.
+    Decision,
+    /// A ticket was opened.
+    NewTicket,
+    /// A ticket is due or overdue.
+    Due,
+    /// A ticket of the reader's has not moved.
+    Stale,
+    /// Anything else worth a line.
+    Fyi,
+}
+
+/// A thread as a briefing names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadRef {
+    /// The thread.
+    pub id: ThreadId,
+    /// Where it can be read.
+    pub url: String,
+    /// What to call it: a ticket key, `#channel`, a subject.
+    pub label: String,
+}
+
+/// What a line rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Citation {
+    /// The cited event.
+    pub event: EventId,
+    /// The source's time.
+    pub at: Timestamp,
+    /// The author's name, if the source says.
+    pub author: Option<String>,
+    /// Where it can be read.
+    pub url: String,
+    /// A contiguous piece of the cited text, empty for events without words.
+    pub quote: String,
+}
+
+/// Why a reader sees a line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// An open question or request names the reader.
+    AsksYou,
+    /// A review is asked of the reader.
+    ReviewRequested,
+    /// The reader is named.
+    MentionsYou,
+    /// The reader owns the ticket.
+    AssignedToYou,
+    /// The reader reported the ticket.
+    ReportedByYou,
+    /// The reader wrote in the thread.
+    YouWroteHere,
+    /// The reader had the last word.
+    YouHadTheLastWord,
+    /// It is due today.
+    DueToday,
+    /// It was due before today.
+    Overdue,
+    /// It has not moved for this many work days.
+    NoMovement(u32),
+    /// It blocks the reader or the reader blocks somebody.
+    Blocks,
+    /// A decision in the reader's area.
+    DecidedInYourArea,
+    /// Many people take part.
+    ManyVoices,
+    /// An incident or an announcement to all.
+    Urgent,
+    /// It resembles what the reader works on.
+    LikeYourWork,
+    /// Others answered it while the reader was away.
+    HandledWithoutYou,
+    /// A new ticket in the reader's area has no owner.
+    UnownedInYourArea,
+}
+
+/// The last moment at which a reply still saves the asker a work day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerBy {
+    /// Reply before this.
+    pub by: Timestamp,
+    /// Otherwise the asker waits until this, the start of their next work day.
+    pub else_waits_until: Timestamp,
+}
+
+/// One of the reader's own unanswered asks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// The thread it stands in.
+    pub thread: ThreadRef,
+    /// The ask and its words.
+    pub citation: Citation,
+    /// Who is asked, by name; empty = the group.
+    pub on: Vec<String>,
+    /// Age in the reader's work hours.
+    pub work_hours: f32,
+}
