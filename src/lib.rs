@@ -2,3 +2,5 @@
 
 pub mod connectors;
 pub mod model;
+pub mod roster;
+pub mod store;

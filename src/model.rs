@@ -687,3 +687,48 @@ pub struct Waiting {
     /// Age in the reader's work hours.
     pub work_hours: f32,
 }
+
+/// An event with its place in our log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// Position in the log.
+    pub seq: Seq,
+    /// When we learned of it.
+    pub learned: Learned,
+    /// The event, with its text as it is now.
+    pub event: Event,
+    /// The numbered audience of the event, narrower than or equal to its thread's.
+    pub audience: AudienceId,
+    /// Whether the source has removed it since; no text is kept then.
+    pub is_removed: bool,
+}
+
+/// Events that are shown together: a thread, or a conversation of messages that the source does not thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// The number under which the store groups it.
+    pub id: TopicId,
+    /// The thread, or the thread of the conversation's first message.
+    pub thread: Thread,
+    /// What happened, oldest first, as far as the reader may know.
+    pub events: Vec<Logged>,
+}
+
+/// The store's number of a [`Topic`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicId(pub u64);
+
+/// An ask with its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoggedAsk {
+    /// The ask.
+    pub ask: Ask,
+    /// Position of the asking event.
+    pub seq: Seq,
+    /// When we learned of it.
+    pub learned: Learned,
+    /// The topic it stands in.
+    pub topic: TopicId,
+    /// The asking sentence within the event's text, in bytes.
+    pub sentence: std::ops::Range<usize>,
+}

@@ -1,0 +1,436 @@
+//! The configuration: one struct per table, loaded from TOML, overridden by `DAYBRIEF__SECTION__KEY`, checked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
+use serde::Deserialize;
+
+use crate::connectors::ConnectorConfig;
+use crate::model::{Area, Away, ConnectorId, Handle, Member, MemberId, Rotation, Team, TeamId};
+use crate::schedule::{holidays, ics};
+
+mod locate;
+
+/// The file that commands look for when none is named.
+pub const FILE_NAME: &str = "daybrief.toml";
+
+/// The whole configuration, as written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where daybrief keeps its store and index, relative to this file.
+    pub data_dir: Option<PathBuf>,
+    /// A file with further `[members.*]` tables, relative to this file.
+    pub members_file: Option<PathBuf>,
+    /// When and how briefings go out.
+    pub delivery: Delivery,
+    /// Where briefings can go.
+    pub sinks: BTreeMap<String, SinkConfig>,
+    /// What is read, as written; see [`Config::connectors`] for the typed form.
+    #[serde(rename = "connectors")]
+    raw_connectors: BTreeMap<String, toml::Table>,
+    /// The team.
+    pub members: BTreeMap<String, MemberConfig>,
+    /// Groups of members with areas of their own.
+    pub teams: BTreeMap<String, TeamConfig>,
+    /// What `daybrief search` assumes.
+    pub search: SearchConfig,
+    /// What is read, typed.
+    #[serde(skip)]
+    pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
+    /// The folder that relative paths start from.
+    #[serde(skip)]
+    pub base: PathBuf,
+}
+
+/// `[delivery]`: when and how briefings go out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Delivery {
+    /// The sink for members that name none: a table under `[sinks]`, or `console`.
+    pub sink: String,
+    /// How often `run` reads every source, in minutes.
+    pub sync_minutes: u32,
+    /// Whether a morning with nothing for the reader still gets its one line.
+    pub quiet_line: bool,
+    /// The most lines of a briefing.
+    pub max_items: usize,
+    /// The most words of a briefing.
+    pub max_words: usize,
+    /// After how many work days without movement an own ticket is called stale.
+    pub stale_after_days: u32,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Delivery { sink: "console".into(), sync_minutes: 5, quiet_line: true, max_items: 9, max_words: 160, stale_after_days: 5 }
+    }
+}
+
+/// `[sinks.*]`: somewhere briefings can go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SinkConfig {
+    /// Standard output.
+    Console,
+    /// A folder of Markdown files, one a briefing: `<date>-<member>.md`.
+    File {
+        /// The folder, relative to this file.
+        path: PathBuf,
+    },
+}
+
+/// `[members.*]`: one person.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MemberConfig {
+    /// The name to show; the table's name when empty.
+    pub name: String,
+    /// IANA zone.
+    pub time_zone: String,
+    /// When the briefing comes, local.
+    pub day_start: String,
+    /// When the day ends, local; the next briefing reaches back to it.
+    pub day_end: String,
+    /// Work days.
+    pub workdays: Vec<String>,
+    /// Public holidays: a region such as `DE-BE`, or an `.ics` file relative to this file.
+    pub holidays: Option<String>,
+    /// Leave: dates, both ends included.
+    pub away: Vec<AwayConfig>,
+    /// Leave from a calendar: an `.ics` file relative to this file.
+    pub leave: Option<PathBuf>,
+    /// Languages they read, best first.
+    pub languages: Vec<String>,
+    /// How many open tickets they can carry.
+    pub capacity: Option<u32>,
+    /// Their accounts by connector: one name or a list.
+    pub handles: BTreeMap<String, OneOrMany>,
+    /// Whether they are briefed.
+    pub brief: bool,
+    /// Their sink, when it is not `[delivery] sink`.
+    pub sink: Option<String>,
+}
+
+impl Default for MemberConfig {
+    fn default() -> Self {
+        MemberConfig {
+            name: String::new(),
+            time_zone: "UTC".into(),
+            day_start: "09:00".into(),
+            day_end: "17:30".into(),
+            workdays: ["mon", "tue", "wed", "thu", "fri"].map(String::from).to_vec(),
+            holidays: None,
+            away: Vec::new(),
+            leave: None,
+            languages: Vec::new(),
+            capacity: None,
+            handles: BTreeMap::new(),
+            brief: true,
+            sink: None,
+        }
+    }
+}
+
+/// A span of leave.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwayConfig {
+    /// The first day.
+    pub from: String,
+    /// The last day.
+    pub to: String,
+}
+
+/// One text or a list of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+/// `[teams.*]`: members who look after something together.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TeamConfig {
+    /// Ids of members.
+    pub members: Vec<String>,
+    /// `tracker:component=parser`, `tracker:label=parser`, `office:#parser`.
+    pub areas: Vec<String>,
+    /// Who takes what nobody stands out for.
+    pub rotation: Option<RotationConfig>,
+}
+
+/// Who is on duty.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RotationConfig {
+    /// These members in turn, a week each.
+    Members(Vec<String>),
+    /// An `.ics` file whose current event names the member.
+    Calendar {
+        /// The file, relative to this file.
+        calendar: PathBuf,
+    },
+}
+
+/// `[search]`: what `daybrief search` assumes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SearchConfig {
+    /// The member who asks when `--as` is not given; without one, only what everyone may read is searched.
+    pub me: Option<String>,
+}
+
+impl Config {
+    /// Loads a configuration file and its members file, applies overrides from the environment, and checks both.
+    ///
+    /// # Errors
+    /// Each names the file, the line where it is known, and what was expected.
+    pub fn load(path: &Path) -> Result<Config> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("cannot read the configuration {}; `daybrief init` writes one", path.display())
+        })?;
+        let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let mut config = Config::parse(&text, path)?;
+        if let Some(members_file) = &config.members_file {
+            let members_path = base.join(members_file);
+            let text = std::fs::read_to_string(&members_path)
+                .with_context(|| format!("cannot read the members file {}", members_path.display()))?;
+            let more = Config::parse(&text, &members_path)?;
+            config.members.extend(more.members);
+        }
+        config.base = base;
+        config.check(path, &text)?;
+        Ok(config)
+    }
+
+    /// Reads a configuration from text; `path` is only for messages.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Config> {
+        // Once as it stands, because toml knows the line of an error; then with the environment on top.
+        toml::from_str::<Config>(text).map_err(|error| locate::explain(path, text, &error))?;
+        let merged = config::Config::builder()
+            .add_source(config::File::from_str(text, config::FileFormat::Toml))
+            .add_source(config::Environment::with_prefix("DAYBRIEF").prefix_separator("__").separator("__").try_parsing(true))
+            .build()
+            .and_then(config::Config::try_deserialize::<Config>);
+        let mut config = merged.map_err(|error| anyhow!("{}, with the environment's DAYBRIEF__… on top: {error}", path.display()))?;
+        for (id, table) in &config.raw_connectors {
+            let typed = ConnectorConfig::deserialize(toml::Value::Table(table.clone()));
+            let typed = typed.map_err(|error| locate::explain_table(path, text, &["connectors", id], &error.to_string()))?;
+            config.connectors.insert(ConnectorId::new(id.as_str()), typed);
+        }
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path, text: &str) -> Result<()> {
+        let groups: [(&str, Vec<&String>); 4] = [
+            ("connectors", self.raw_connectors.keys().collect()),
+            ("members", self.members.keys().collect()),
+            ("teams", self.teams.keys().collect()),
+            ("sinks", self.sinks.keys().collect()),
+        ];
+        for (group, ids) in groups {
+            for id in ids {
+                if id.is_empty() || !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b)) {
+                    bail!("{}: the id in [{group}.{id}] may hold only a-z, 0-9, _ and -", locate::place(path, text, &[group, id]));
+                }
+            }
+        }
+        for (id, member) in &self.members {
+            for connector in member.handles.keys() {
+                if !self.raw_connectors.contains_key(connector) {
+                    let known: Vec<&str> = self.raw_connectors.keys().map(String::as_str).collect();
+                    bail!(
+                        "{}: handles names the connector {connector:?}, which has no table; known: {}",
+                        locate::place(path, text, &["members", id, "handles", connector]),
+                        list(&known)
+                    );
+                }
+            }
+            if let Some(sink) = &member.sink {
+                self.check_sink(sink, || locate::place(path, text, &["members", id, "sink"]))?;
+            }
+        }
+        self.check_sink(&self.delivery.sink, || locate::place(path, text, &["delivery", "sink"]))?;
+        if self.delivery.sync_minutes == 0 {
+            bail!("{}: sync_minutes must be at least 1", locate::place(path, text, &["delivery", "sync_minutes"]));
+        }
+        for (id, team) in &self.teams {
+            for member in &team.members {
+                if !self.members.contains_key(member) {
+                    bail!("{}: there is no member {member:?}", locate::place(path, text, &["teams", id, "members"]));
+                }
+            }
+        }
+        if let Some(me) = &self.search.me
+            && !self.members.contains_key(me)
+        {
+            bail!("{}: there is no member {me:?}", locate::place(path, text, &["search", "me"]));
+        }
+        Ok(())
+    }
+
+    fn check_sink(&self, sink: &str, place: impl Fn() -> String) -> Result<()> {
+        if sink == "console" || self.sinks.contains_key(sink) {
+            return Ok(());
+        }
+        let known: Vec<&str> = ["console"].into_iter().chain(self.sinks.keys().map(String::as_str)).collect();
+        bail!("{}: there is no [sinks.{sink}]; known: {}", place(), list(&known))
+    }
+
+    /// Returns the sink of a member.
+    pub fn sink_of(&self, member: &MemberId) -> SinkConfig {
+        let named = self.members.get(member.as_str()).and_then(|member| member.sink.as_ref());
+        self.sinks.get(named.unwrap_or(&self.delivery.sink)).cloned().unwrap_or(SinkConfig::Console)
+    }
+
+    /// Returns the members, with their calendars read; holidays are looked up for the years around `now`.
+    ///
+    /// # Errors
+    /// Each names the member and the key.
+    pub fn members(&self, now: Timestamp) -> Result<Vec<Member>> {
+        let year = now.to_zoned(TimeZone::UTC).year();
+        self.members
+            .iter()
+            .map(|(id, table)| {
+                table.member(id, &self.base, year).with_context(|| format!("in [members.{id}]"))
+            })
+            .collect()
+    }
+
+    /// Returns the teams, with their rotations read.
+    ///
+    /// # Errors
+    /// Each names the team and the key.
+    pub fn teams(&self) -> Result<Vec<Team>> {
+        self.teams
+            .iter()
+            .map(|(id, table)| table.team(id, &self.base).with_context(|| format!("in [teams.{id}]")))
+            .collect()
+    }
+
+    /// Returns the folder for store and index.
+    pub fn data_dir(&self) -> PathBuf {
+        self.base.join(self.data_dir.as_deref().unwrap_or(Path::new(".daybrief")))
+    }
+}
+
+impl MemberConfig {
+    fn member(&self, id: &str, base: &Path, year: i16) -> Result<Member> {
+        let time_zone = TimeZone::get(&self.time_zone)
+            .map_err(|_| anyhow!("time_zone = {:?} is no IANA zone, such as \"Europe/Lisbon\"", self.time_zone))?;
+        let time = |key: &str, text: &str| -> Result<civil::Time> {
+            text.parse().map_err(|_| anyhow!("{key} = {text:?} is no time of day, such as \"08:30\""))
+        };
+        let mut holidays_of_years = BTreeMap::new();
+        match self.holidays.as_deref() {
+            Some(file) if file.ends_with(".ics") => {
+                for (span, name) in busy_days(&base.join(file), &time_zone)? {
+                    let mut day = span.from;
+                    while day <= span.to {
+                        holidays_of_years.insert(day, name.clone());
+                        day = day.tomorrow()?;
+                    }
+                }
+            }
+            Some(region) => holidays_of_years = holidays::holidays(region, year - 1..=year + 2)?,
+            None => {}
+        }
+        let mut away = Vec::new();
+        for span in &self.away {
+            let date = |text: &str| -> Result<civil::Date> {
+                text.parse().map_err(|_| anyhow!("away: {text:?} is no date, such as \"2026-11-23\""))
+            };
+            let span = Away { from: date(&span.from)?, to: date(&span.to)? };
+            if span.to < span.from {
+                bail!("away: {} comes before {}", span.to, span.from);
+            }
+            away.push(span);
+        }
+        if let Some(file) = &self.leave {
+            away.extend(busy_days(&base.join(file), &time_zone)?.into_iter().map(|(span, _)| span));
+        }
+        let handles = self.handles.iter().map(|(connector, names)| {
+            let connector = ConnectorId::new(connector.as_str());
+            let names = match names {
+                OneOrMany::One(name) => std::slice::from_ref(name),
+                OneOrMany::Many(names) => names,
+            };
+            let handles = names.iter().map(|name| Handle::new(&connector, name.as_str())).collect();
+            (connector, handles)
+        });
+        Ok(Member {
+            id: MemberId::new(id),
+            name: if self.name.is_empty() { id.to_owned() } else { self.name.clone() },
+            handles: handles.collect(),
+            time_zone,
+            day_start: time("day_start", &self.day_start)?,
+            day_end: time("day_end", &self.day_end)?,
+            workdays: workdays(&self.workdays)?,
+            holidays: Arc::new(holidays_of_years),
+            away,
+            languages: self.languages.clone(),
+            capacity: self.capacity,
+            is_briefed: self.brief,
+        })
+    }
+}
+
+impl TeamConfig {
+    fn team(&self, id: &str, base: &Path) -> Result<Team> {
+        let areas = self.areas.iter().map(|text| area(text)).collect::<Result<_>>()?;
+        let rotation = match &self.rotation {
+            None => None,
+            Some(RotationConfig::Members(members)) => {
+                Some(Rotation::Members(members.iter().map(|member| MemberId::new(member.as_str())).collect()))
+            }
+            Some(RotationConfig::Calendar { calendar }) => {
+                Some(Rotation::Calendar(busy_days(&base.join(calendar), &TimeZone::UTC)?))
+            }
+        };
+        let members = self.members.iter().map(|member| MemberId::new(member.as_str())).collect();
+        Ok(Team { id: TeamId::new(id), members, areas, rotation })
+    }
+}
+
+fn busy_days(path: &Path, zone: &TimeZone) -> Result<Vec<(Away, String)>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the calendar {}", path.display()))?;
+    ics::busy_days(&text, zone).with_context(|| format!("in the calendar {}", path.display()))
+}
+
+fn area(text: &str) -> Result<Area> {
+    let expected = || anyhow!("areas: {text:?} is not of the form tracker:component=NAME, tracker:label=NAME or office:#channel");
+    let (connector, rest) = text.split_once(':').ok_or_else(expected)?;
+    let connector = ConnectorId::new(connector);
+    match rest.split_once('=') {
+        Some(("component", name)) => Ok(Area::Component(connector, name.to_owned())),
+        Some(("label", name)) => Ok(Area::Label(connector, name.to_owned())),
+        None if rest.starts_with('#') => Ok(Area::Space(connector, rest.to_owned())),
+        _ => Err(expected()),
+    }
+}
+
+fn workdays(names: &[String]) -> Result<[bool; 7]> {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let mut days = [false; 7];
+    for name in names {
+        let day = DAYS.iter().position(|day| day == name).ok_or_else(|| anyhow!("workdays: {name:?} is none of {}", list(&DAYS)))?;
+        days[day] = true;
+    }
+    Ok(days)
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,310 @@
+//! The store: one SQLite file, one writer, several readers, schema by numbered migrations.
+//!
+//! All SQL lives in `store/`, one function per question, so that another database can stand behind the same functions.
+//! Everything else calls [`Store::read`] or [`Store::write`]; inside, functions are synchronous.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+pub mod asks;
+pub mod audiences;
+pub mod deliveries;
+pub mod events;
+pub mod followers;
+pub mod night;
+pub mod people;
+pub mod progress;
+pub mod rows;
+
+/// The schema, one file a step. A file that has been released never changes.
+const MIGRATIONS: [&str; 2] = [
+    include_str!("store/0001_log.sql"),
+    include_str!("store/0002_deliveries.sql"),
+];
+
+/// The name of the database within the data folder.
+pub const FILE_NAME: &str = "daybrief.db";
+
+/// A handle to the store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: Option<PathBuf>,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Store {
+    /// Opens the store in a folder and brings its schema up to date; makes both where they are missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or a newer daybrief wrote the file.
+    pub fn open(dir: &Path) -> Result<Store> {
+        std::fs::create_dir_all(dir)
+            .with_context(|| format!("cannot create the data folder {}", dir.display()))?;
+        let path = dir.join(FILE_NAME);
+        let mut connection = Connection::open(&path)
+            .with_context(|| format!("cannot open the store {}", path.display()))?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        prepare(&connection)?;
+        migrate(&mut connection)?;
+        Ok(Store::around(Some(path), connection))
+    }
+
+    /// Opens an existing store without writing to it.
+    ///
+    /// # Errors
+    /// When there is none yet, or its schema is another one.
+    pub fn open_read_only(dir: &Path) -> Result<Store> {
+        let path = dir.join(FILE_NAME);
+        if !path.exists() {
+            bail!(
+                "there is no store in {} yet; run `daybrief sync` first",
+                dir.display()
+            );
+        }
+        let connection = open_reader(&path)?;
+        let version: usize =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if version != MIGRATIONS.len() {
+            bail!(
+                "the store in {} has schema {version}; run `daybrief sync` once to bring it up to date",
+                dir.display()
+            );
+        }
+        Ok(Store::around(Some(path), connection))
+    }
+
+    /// Makes an empty store in memory, for the demo and for tests.
+    ///
+    /// # Errors
+    /// Only when SQLite itself fails.
+    pub fn in_memory() -> Result<Store> {
+        let mut connection = Connection::open_in_memory()?;
+        prepare(&connection)?;
+        migrate(&mut connection)?;
+        Ok(Store::around(None, connection))
+    }
+
+    fn around(path: Option<PathBuf>, connection: Connection) -> Store {
+        let inner = Inner {
+            path,
+            writer: Mutex::new(connection),
+            readers: Mutex::new(Vec::new()),
+        };
+        Store {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Runs a closure in one transaction on the writer; what it returns is committed, an error rolls back.
+    ///
+    /// # Errors
+    /// What the closure or SQLite says.
+    pub fn write_now<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        // A panic inside a transaction rolls it back when the guard drops, so a poisoned lock holds a sound connection.
+        let mut connection = self
+            .inner
+            .writer
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let transaction =
+            connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let value = work(&transaction)?;
+        transaction.commit().context("cannot commit to the store")?;
+        Ok(value)
+    }
+
+    /// Runs a closure on a reader; it sees one consistent state.
+    ///
+    /// # Errors
+    /// What the closure or SQLite says.
+    pub fn read_now<T>(&self, work: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let Some(path) = &self.inner.path else {
+            let connection = self
+                .inner
+                .writer
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            return work(&connection);
+        };
+        let pooled = self
+            .inner
+            .readers
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .pop();
+        let mut connection = match pooled {
+            Some(connection) => connection,
+            None => open_reader(path)?,
+        };
+        let transaction = connection.transaction()?;
+        let value = work(&transaction);
+        drop(transaction);
+        self.inner
+            .readers
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(connection);
+        value
+    }
+
+    /// Like [`Store::write_now`], off the async threads.
+    ///
+    /// # Errors
+    /// What the closure or SQLite says.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.write_now(work))
+            .await
+            .context("the store's writer stopped")?
+    }
+
+    /// Like [`Store::read_now`], off the async threads.
+    ///
+    /// # Errors
+    /// What the closure or SQLite says.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        tokio::task::spawn_blocking(move || store.read_now(work))
+            .await
+            .context("a reader of the store stopped")?
+    }
+
+    /// Returns the log's uuid; followers that carry another one must start anew.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn log_uuid(&self) -> Result<String> {
+        self.read_now(|c| {
+            meta(c, "log")?.context("the store has no log id; it was not made by daybrief")
+        })
+    }
+}
+
+/// Returns a fact about the store itself.
+pub fn meta(c: &Connection, key: &str) -> Result<Option<String>> {
+    Ok(
+        c.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| {
+            row.get(0)
+        })
+        .optional()?,
+    )
+}
+
+/// Notes a fact about the store itself.
+pub fn set_meta(c: &Connection, key: &str, value: &str) -> Result<()> {
+    c.execute(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+        [key, value],
+    )?;
+    Ok(())
+}
+
+/// Returns the microseconds that stand for a moment in the store.
+pub fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// Returns the moment of a stored number, the nearest one for a number out of range.
+pub fn moment(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
+}
+
+fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .with_context(|| format!("cannot open the store {}", path.display()))?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > MIGRATIONS.len() {
+        bail!(
+            "the store has schema {version}, this daybrief knows {}; use the newer daybrief",
+            MIGRATIONS.len()
+        );
+    }
+    for (number, script) in MIGRATIONS.iter().enumerate().skip(version) {
+        let transaction = connection.transaction()?;
+        transaction
+            .execute_batch(script)
+            .with_context(|| format!("migration {} failed", number + 1))?;
+        if number == 0 {
+            set_meta(&transaction, "log", &uuid::Uuid::now_v7().to_string())?;
+        }
+        transaction.pragma_update(None, "user_version", number + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_open_finds_the_same_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Store::open(dir.path()).unwrap().log_uuid().unwrap();
+        assert_eq!(Store::open(dir.path()).unwrap().log_uuid().unwrap(), first);
+        assert_eq!(
+            Store::open_read_only(dir.path())
+                .unwrap()
+                .log_uuid()
+                .unwrap(),
+            first
+        );
+    }
+
+    #[test]
+    fn an_error_inside_a_write_leaves_nothing_behind() {
+        let store = Store::in_memory().unwrap();
+        let failed: Result<()> = store.write_now(|c| {
+            set_meta(c, "half", "done")?;
+            bail!("and then it broke")
+        });
+        assert!(failed.is_err());
+        assert_eq!(store.read_now(|c| meta(c, "half")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_with_the_next_step() {
+        let dir = tempfile::tempdir().unwrap();
+        Store::open(dir.path())
+            .unwrap()
+            .write_now(|c| Ok(c.pragma_update(None, "user_version", 99)?))
+            .unwrap();
+        let error = Store::open(dir.path()).err().unwrap().to_string();
+        assert!(error.contains("use the newer daybrief"), "{error}");
+    }
+}
