@@ -732,3 +732,61 @@ pub struct LoggedAsk {
     /// The asking sentence within the event's text, in bytes.
     pub sentence: std::ops::Range<usize>,
 }
+
+/// Words that trackers use for "done", lower case.
+const CLOSED_STATUSES: [&str; 19] = [
+    "closed", "done", "resolved", "fixed", "verified", "merged", "complete", "completed", "rejected", "duplicate",
+    "wontfix", "won't fix", "won't do", "invalid", "worksforme", "cancelled", "canceled", "released", "declined",
+];
+
+/// Returns whether a status word means "done".
+pub fn is_closed_status(status: &str) -> bool {
+    CLOSED_STATUSES.contains(&status.trim().to_lowercase().as_str())
+}
+
+impl Ticket {
+    /// Takes a change back: turns the ticket after the event into the ticket before it, as far as the event says.
+    pub fn undo(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Transitioned { from, .. } => {
+                // A source that only tells of the closing: before it the ticket was open.
+                self.status = from.clone().unwrap_or_else(|| "open".into());
+                self.is_closed = is_closed_status(&self.status);
+            }
+            EventKind::Assigned { from, .. } => self.assignee = from.clone(),
+            EventKind::Prioritized { from, .. } => self.priority = from.clone(),
+            EventKind::Rescheduled { from, .. } => self.due = *from,
+            EventKind::Labelled { added, removed } => {
+                self.labels.retain(|label| !added.contains(label));
+                self.labels.extend(removed.iter().cloned());
+            }
+            EventKind::ReviewRequested { of } => self.reviewers.retain(|reviewer| reviewer != of),
+            EventKind::Posted
+            | EventKind::Opened
+            | EventKind::Edited { .. }
+            | EventKind::Deleted { .. }
+            | EventKind::Reacted { .. }
+            | EventKind::AudienceChanged => {}
+        }
+    }
+}
+
+impl EventKind {
+    /// Returns whether the event changes a ticket's fields.
+    pub fn is_state_change(&self) -> bool {
+        matches!(
+            self,
+            EventKind::Transitioned { .. }
+                | EventKind::Assigned { .. }
+                | EventKind::Prioritized { .. }
+                | EventKind::Rescheduled { .. }
+                | EventKind::Labelled { .. }
+                | EventKind::ReviewRequested { .. }
+        )
+    }
+
+    /// Returns whether somebody said something.
+    pub fn is_said(&self) -> bool {
+        matches!(self, EventKind::Posted | EventKind::Opened)
+    }
+}
