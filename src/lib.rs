@@ -3,4 +3,5 @@
 pub mod connectors;
 pub mod model;
 pub mod roster;
+pub mod schedule;
 pub mod store;
