@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub mod asks;
 pub mod audiences;
+pub mod closeness;
 pub mod deliveries;
 pub mod events;
 pub mod followers;

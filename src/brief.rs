@@ -1,0 +1,246 @@
+//! SPINE 2: one member, one morning. Changes, rank, select, summarize, verify; then render and deliver.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use jiff::{Timestamp, civil};
+use rusqlite::Connection;
+
+use crate::model::{
+    Briefing, BriefingItem, Covered, EventKind, Gap, Handle, Learned, Member, Seq, ThreadKind, Waiting, Window,
+};
+use crate::roster::Roster;
+use crate::schedule;
+use crate::store::night::{Night, night_of};
+use crate::store::{closeness, deliveries, events};
+
+pub mod changes;
+pub mod rank;
+pub mod render;
+pub mod select;
+pub mod summarize;
+pub mod verify;
+
+use changes::news_of;
+use rank::{Ranked, Reader, Weights, rank};
+use select::{Caps, Selection, select};
+use summarize::{Lengths, citation_of, item_of, label_of, thread_ref};
+
+/// What a team decides about its briefings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Style {
+    /// How many lines of which sort.
+    pub caps: Caps,
+    /// The most words.
+    pub max_words: usize,
+    /// After how many work days without movement an own ticket is stale.
+    pub stale_after_days: u32,
+    /// What the signals are worth.
+    pub weights: Weights,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Style { caps: Caps::default(), max_words: 160, stale_after_days: 5, weights: Weights::default() }
+    }
+}
+
+/// How many words a catch-up after a week away may have; longer absences get [`MAX_WORDS_AFTER_LONG_LEAVE`].
+const MAX_WORDS_AFTER_LEAVE: usize = 250;
+const MAX_WORDS_AFTER_LONG_LEAVE: usize = 350;
+
+/// How far back mentions and closeness are looked for.
+const LOOK_BACK_DAYS: i64 = 30;
+
+/// Returns the window of a member's briefing made now, and the end of the briefing before it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn window_of(c: &Connection, member: &Member, now: Timestamp) -> Result<(Window, Option<Learned>)> {
+    let date = schedule::work_date(member, now);
+    let last = deliveries::last_settled(c, &member.id, date)?;
+    let unsettled = schedule::earliest_unsettled(member, last.as_ref().map(|last| last.date), now);
+    let after = schedule::window_after(member, unsettled).min(now);
+    let window = Window { after: Learned(after), upto: Learned(now), upto_seq: events::last_seq(c)? };
+    Ok((window, last.map(|last| last.window.upto)))
+}
+
+/// Makes the briefing of one member for one window. Reads the store; writes nothing.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn briefing(
+    c: &Connection,
+    member: &Member,
+    roster: &Roster,
+    window: Window,
+    previous_upto: Option<Learned>,
+    style: &Style,
+    gaps: Vec<Gap>,
+) -> Result<Briefing> {
+    let look_back = Learned(days_before(window.after.0, LOOK_BACK_DAYS));
+    let night = night_of(c, member, window, previous_upto, look_back)?;
+    let closeness = if night.new.is_empty() { BTreeMap::new() } else { closeness::closeness_of(c, member, &window, look_back)? };
+    Ok(written(&night, member, roster, &closeness, style, gaps))
+}
+
+/// Turns a night into a briefing; pure.
+pub fn written(
+    night: &Night,
+    member: &Member,
+    roster: &Roster,
+    closeness: &BTreeMap<Handle, f32>,
+    style: &Style,
+    mut gaps: Vec<Gap>,
+) -> Briefing {
+    let today = schedule::work_date(member, night.window.upto.0);
+    let reader =
+        Reader { member, roster, today, closeness, stale_after_days: style.stale_after_days, weights: style.weights };
+    let news = news_of(night, member, roster);
+    let ranked = rank(news, night, &reader);
+    let selection = select(ranked, &style.caps);
+    let days_away = schedule::was_away(member, today);
+    let max_words = match days_away {
+        None => style.max_words,
+        Some(0..=5) => style.max_words.max(MAX_WORDS_AFTER_LEAVE),
+        Some(_) => style.max_words.max(MAX_WORDS_AFTER_LONG_LEAVE),
+    };
+    let (items, dropped) = verify::verified(fitting_items(&selection, &reader, max_words), night);
+    if dropped > 0 {
+        gaps.push(Gap { of: "verify".into(), reason: format!("{dropped} citations did not pass the checks and were left out") });
+    }
+    let mut briefing = Briefing {
+        member: member.id.clone(),
+        date: today,
+        window: night.window,
+        headline: String::new(),
+        items,
+        also: selection.also.iter().map(|ranked| thread_ref(ranked, &reader)).collect(),
+        waiting: waiting_of(night, &reader),
+        omitted: selection.omitted,
+        covered: covered_by(night),
+        gaps,
+        written_by: "extractive".into(),
+        is_catch_up: days_away.is_some(),
+    };
+    briefing.headline = headline_of(&briefing, &selection);
+    briefing
+}
+
+/// Returns the items at the greatest length that stays within the words; lines that do not fit even as facts are cut.
+fn fitting_items(selection: &Selection<'_>, reader: &Reader<'_>, max_words: usize) -> Vec<BriefingItem> {
+    for lengths in Lengths::LADDER {
+        let items: Vec<BriefingItem> = selection.lines.iter().map(|line| item_of(line, reader, lengths)).collect();
+        if words_of(&items) <= max_words {
+            return items;
+        }
+    }
+    let shortest = Lengths::LADDER[Lengths::LADDER.len() - 1];
+    let mut items: Vec<BriefingItem> = selection.lines.iter().map(|line| item_of(line, reader, shortest)).collect();
+    while items.len() > 1 && words_of(&items) > max_words {
+        items.pop();
+    }
+    items
+}
+
+/// Returns how many words a reader has to read.
+pub fn words_of(items: &[BriefingItem]) -> usize {
+    let count = |text: &str| text.split_whitespace().count();
+    items.iter().map(|item| count(&item.headline) + count(&item.summary)).sum()
+}
+
+/// Returns how much lay in the window, of what this reader may read.
+fn covered_by(night: &Night) -> Covered {
+    let mut covered = Covered::default();
+    for topic in night.topics.values() {
+        for logged in topic.events.iter().filter(|logged| night.new.contains(&logged.seq)) {
+            match (&logged.event.kind, topic.thread.kind) {
+                (EventKind::Posted, ThreadKind::Conversation) => covered.messages += 1,
+                (EventKind::Posted, ThreadKind::Mail) => covered.mails += 1,
+                (EventKind::Opened, ThreadKind::Ticket) => covered.opened += 1,
+                (EventKind::Transitioned { to, .. }, ThreadKind::Ticket) if crate::model::is_closed_status(to) => {
+                    covered.closed += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    covered
+}
+
+/// The most of the reader's own asks that are shown, and the age from which one is worth a line.
+const WAITING_LINES: usize = 2;
+const WAITING_FROM_WORK_HOURS: f64 = 4.0;
+const WAITING_UPTO_WORK_HOURS: f64 = 80.0;
+
+/// Returns the reader's own unanswered asks to people, the oldest first.
+fn waiting_of(night: &Night, reader: &Reader<'_>) -> Vec<Waiting> {
+    let mut waiting = Vec::new();
+    for ask in &night.asks_from {
+        let on: Vec<String> = changes::asked_accounts(&ask.ask.to).iter().map(|handle| reader.roster.name_of(handle)).collect();
+        let age = schedule::work_hours_between(reader.member, ask.ask.asked_at, night.window.upto.0);
+        if on.is_empty() || !(WAITING_FROM_WORK_HOURS..=WAITING_UPTO_WORK_HOURS).contains(&age) {
+            continue;
+        }
+        let Some(topic) = night.topics.get(&ask.topic) else { continue };
+        let Some(logged) = topic.events.iter().find(|logged| logged.seq == ask.seq) else { continue };
+        let words = crate::text::quote(&logged.event.text.0, ask.sentence.clone(), 14).text;
+        waiting.push(Waiting {
+            thread: crate::model::ThreadRef {
+                id: topic.thread.id.clone(),
+                url: topic.thread.url.clone(),
+                label: label_of(topic, reader),
+            },
+            citation: citation_of(logged, words, reader),
+            on,
+            work_hours: age as f32,
+        });
+    }
+    waiting.sort_by(|a, b| b.work_hours.total_cmp(&a.work_hours).then_with(|| a.citation.event.cmp(&b.citation.event)));
+    waiting.truncate(WAITING_LINES);
+    waiting
+}
+
+/// Returns the one line on top: the counts that matter.
+fn headline_of(briefing: &Briefing, selection: &Selection<'_>) -> String {
+    use crate::model::Section;
+    let in_section = |section| briefing.items.iter().filter(|item| item.section == section).count();
+    let moved: usize = selection
+        .lines
+        .iter()
+        .filter(|line| line.section == Section::ChangedOnYours)
+        .map(|line| line.ranked.iter().filter(|ranked: &&Ranked<'_>| !ranked.is_carried).count())
+        .sum();
+    let mut parts = Vec::new();
+    match in_section(Section::NeedsYou) {
+        0 => {}
+        1 => parts.push("1 needs you".to_owned()),
+        many => parts.push(format!("{many} need you")),
+    }
+    match in_section(Section::Blockers) {
+        0 => {}
+        1 => parts.push("1 blocker".to_owned()),
+        many => parts.push(format!("{many} blockers")),
+    }
+    if moved > 0 {
+        parts.push(format!("{moved} of yours moved"));
+    }
+    if parts.is_empty() {
+        let read = briefing.covered.messages + briefing.covered.mails;
+        let what = if read == 1 { "message" } else { "messages" };
+        return format!("Quiet night: {read} {what}, none yours");
+    }
+    parts.join(" · ")
+}
+
+/// Returns the positions of everything a briefing cites.
+pub fn cited_seqs(briefing: &Briefing, night: &Night) -> Vec<Seq> {
+    let cited: std::collections::BTreeSet<_> =
+        briefing.items.iter().flat_map(|item| &item.citations).map(|citation| &citation.event).collect();
+    let all = night.topics.values().flat_map(|topic| &topic.events);
+    all.filter(|logged| cited.contains(&logged.event.id)).map(|logged| logged.seq).collect()
+}
+
+fn days_before(at: Timestamp, days: i64) -> Timestamp {
+    at.checked_sub(jiff::SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MIN)
+}

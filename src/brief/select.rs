@@ -1,0 +1,182 @@
+//! Which ranked news become lines, which share a line, and which are only named at the end.
+
+use std::collections::BTreeMap;
+
+use super::rank::Ranked;
+use crate::model::{ItemKind, Section, SpaceId, ThreadKind};
+
+/// How long a briefing may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caps {
+    /// The most lines.
+    pub items: usize,
+    /// The most lines that need the reader.
+    pub needs_you: usize,
+    /// The most lines about blockers.
+    pub blockers: usize,
+    /// The most lines worth knowing.
+    pub worth_knowing: usize,
+    /// The most lines about something from before the window.
+    pub carried: usize,
+    /// The most lines worth knowing from one place.
+    pub a_space: usize,
+    /// The most threads that share a line.
+    pub a_line: usize,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Caps { items: 9, needs_you: 4, blockers: 2, worth_knowing: 3, carried: 3, a_space: 2, a_line: 10 }
+    }
+}
+
+/// Below this score nothing of the team's is worth a line.
+const LEAST_WORTH: f32 = 0.12;
+
+/// How many threads of a kind it takes to share a line.
+const LEAST_GROUP: usize = 3;
+
+/// A line to be written: one topic, or several of a kind.
+#[derive(Clone, Debug)]
+pub struct Line<'a> {
+    /// Where it stands.
+    pub section: Section,
+    /// What it tells of, best first.
+    pub ranked: Vec<Ranked<'a>>,
+}
+
+/// What is shown, what is only named, and how much is neither.
+#[derive(Clone, Debug, Default)]
+pub struct Selection<'a> {
+    /// The lines, in reading order.
+    pub lines: Vec<Line<'a>>,
+    /// News of the reader's without a line, best first.
+    pub also: Vec<Ranked<'a>>,
+    /// How many topics of the team's are not named.
+    pub omitted: usize,
+}
+
+/// Returns the lines of a briefing. Everything that is the reader's is in a line or in `also`.
+pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
+    let mut selection = Selection::default();
+    let (direct, team): (Vec<_>, Vec<_>) = ranked.into_iter().partition(Ranked::is_direct);
+    let (handled, mut direct): (Vec<_>, Vec<_>) = direct.into_iter().partition(|ranked| ranked.is_handled);
+    keep_carried(&mut direct, caps.carried, &mut selection);
+
+    let mut needs = take(&mut direct, Section::NeedsYou, caps.needs_you);
+    let blockers = take(&mut direct, Section::Blockers, caps.blockers);
+    // First what must be answered soonest; asks without a deadline keep their rank behind.
+    needs.sort_by_key(|ranked| (ranked.answer_by.is_none(), ranked.answer_by.map(|answer| answer.by)));
+
+    let mut worth = worth_knowing(team, caps, &mut selection);
+    let room = caps.items.saturating_sub(needs.len() + blockers.len());
+    let changed = changed_lines(direct, room.saturating_sub(worth.len().min(2)).max(1), caps, &mut selection);
+    worth.truncate(room.saturating_sub(changed.len()));
+
+    let alone = |section| move |ranked| Line { section, ranked: vec![ranked] };
+    selection.lines.extend(needs.into_iter().map(alone(Section::NeedsYou)));
+    selection.lines.extend(blockers.into_iter().map(alone(Section::Blockers)));
+    selection.lines.extend(changed);
+    selection.lines.extend(worth);
+    selection.also.extend(handled);
+    selection
+}
+
+/// Drops what is about something from before the window beyond the cap: it is shown another day or was shown before.
+fn keep_carried<'a>(direct: &mut Vec<Ranked<'a>>, cap: usize, selection: &mut Selection<'a>) {
+    let mut carried = 0;
+    let mut kept = Vec::with_capacity(direct.len());
+    for ranked in direct.drain(..) {
+        carried += usize::from(ranked.is_carried);
+        if ranked.is_carried && carried > cap {
+            selection.also.push(ranked);
+        } else {
+            kept.push(ranked);
+        }
+    }
+    *direct = kept;
+}
+
+/// Takes the best of a section out of the list; the rest of it stays and is told as a change.
+fn take<'a>(direct: &mut Vec<Ranked<'a>>, section: Section, most: usize) -> Vec<Ranked<'a>> {
+    let mut taken = Vec::new();
+    let mut index = 0;
+    while index < direct.len() && taken.len() < most {
+        if direct[index].section == section {
+            taken.push(direct.remove(index));
+        } else {
+            index += 1;
+        }
+    }
+    taken
+}
+
+/// Returns lines for what changed on the reader's: the best alone, the rest by kind, what does not fit in `also`.
+fn changed_lines<'a>(direct: Vec<Ranked<'a>>, room: usize, caps: &Caps, selection: &mut Selection<'a>) -> Vec<Line<'a>> {
+    let line = |ranked| Line { section: Section::ChangedOnYours, ranked };
+    if direct.len() <= room {
+        return direct.into_iter().map(|ranked| line(vec![ranked])).collect();
+    }
+    // The more is left over, the more places go to lines that are shared.
+    let shared_places = if direct.len() > room + caps.a_line { 2 } else { 1 };
+    let alone = room.saturating_sub(shared_places);
+    let mut rest = direct;
+    let mut lines: Vec<Line<'a>> = rest.drain(..alone.min(rest.len())).map(|ranked| line(vec![ranked])).collect();
+    let mut groups: BTreeMap<ThreadKind, Vec<Ranked<'a>>> = BTreeMap::new();
+    for ranked in rest {
+        groups.entry(ranked.news.topic.thread.kind).or_default().push(ranked);
+    }
+    let mut groups: Vec<Vec<Ranked<'a>>> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    for mut group in groups {
+        if lines.len() < room && group.len() >= LEAST_GROUP {
+            let over = group.split_off(group.len().min(caps.a_line));
+            lines.push(line(group));
+            selection.also.extend(over);
+        } else {
+            for ranked in group {
+                if lines.len() < room { lines.push(line(vec![ranked])) } else { selection.also.push(ranked) }
+            }
+        }
+    }
+    selection.also.sort_by(|a, b| b.score.total_cmp(&a.score));
+    lines
+}
+
+/// Returns lines of the team's: what stands out alone, further tickets of one kind on a shared line.
+fn worth_knowing<'a>(team: Vec<Ranked<'a>>, caps: &Caps, selection: &mut Selection<'a>) -> Vec<Line<'a>> {
+    let mut a_space: BTreeMap<Option<SpaceId>, usize> = BTreeMap::new();
+    let (mut lines, mut tickets) = (Vec::new(), Vec::new());
+    for ranked in team {
+        if ranked.score < LEAST_WORTH || ranked.is_handled {
+            selection.omitted += 1;
+            continue;
+        }
+        let from_here = a_space.entry(ranked.news.topic.thread.space.clone()).or_default();
+        if lines.len() + 1 < caps.worth_knowing && *from_here < caps.a_space {
+            *from_here += 1;
+            lines.push(Line { section: Section::WorthKnowing, ranked: vec![ranked] });
+        } else if ranked.news.topic.thread.kind == ThreadKind::Ticket && tickets.len() < caps.a_line {
+            tickets.push(ranked);
+        } else {
+            selection.omitted += 1;
+        }
+    }
+    if tickets.len() >= LEAST_GROUP {
+        lines.push(Line { section: Section::WorthKnowing, ranked: tickets });
+    } else if let Some(ranked) = tickets.into_iter().next() {
+        lines.push(Line { section: Section::WorthKnowing, ranked: vec![ranked] });
+    }
+    lines
+}
+
+/// Returns what a shared line is about.
+pub fn kind_of_group(line: &Line<'_>) -> ItemKind {
+    let first = line.ranked.first().map_or(ItemKind::Fyi, |ranked| ranked.kind);
+    let is_same = line.ranked.iter().all(|ranked| ranked.kind == first);
+    match (is_same, line.section) {
+        (true, _) => first,
+        (false, Section::WorthKnowing) => ItemKind::Fyi,
+        (false, _) => ItemKind::Reply,
+    }
+}
