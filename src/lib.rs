@@ -2,3 +2,4 @@
 
 pub mod connectors;
 pub mod model;
+pub mod text;
