@@ -1,0 +1,191 @@
+//! How much a sentence looks like an ask.
+
+use crate::model::{AskKind, ThreadKind};
+
+use super::super::clean::{Class, Cleaned, Segment};
+use super::super::words::Words;
+use super::cues;
+use super::{Scene, people};
+
+/// The sentence of a message that asks most.
+pub(super) struct Best {
+    pub segment: usize,
+    pub score: f32,
+    pub kind: AskKind,
+}
+
+/// Returns the sentence that asks most; of equals, the last question, since it is what the author ends on.
+pub(super) fn best_sentence(scene: &Scene<'_>, i: usize, cleaned: &Cleaned) -> Option<Best> {
+    let mut best: Option<Best> = None;
+    let all: Vec<Words> = cleaned
+        .segments
+        .iter()
+        .map(|segment| Words::new(&cleaned.flat, segment.range.clone()))
+        .collect();
+    for (n, segment) in cleaned.segments.iter().enumerate() {
+        if matches!(segment.class, Class::Acknowledgement | Class::Greeting) {
+            continue;
+        }
+        let (score, kind) = score(scene, i, cleaned, &all, n);
+        if score <= 0.0
+            || best.as_ref().is_some_and(|best| best.score > score)
+            || is_repeated(scene, i, segment)
+        {
+            continue;
+        }
+        best = Some(Best {
+            segment: n,
+            score,
+            kind,
+        });
+    }
+    best
+}
+
+/// Returns the score of one sentence and what it would ask for.
+fn score(
+    scene: &Scene<'_>,
+    i: usize,
+    cleaned: &Cleaned,
+    all: &[Words],
+    n: usize,
+) -> (f32, AskKind) {
+    let (segment, words) = (&cleaned.segments[n], &all[n]);
+    let head = people::head(scene, i, words);
+    let mut points = request_points(words, head);
+    let request = points;
+    if segment.is_question {
+        points = points.max(0.0) * 0.3 + question_points(cleaned, all, n, head);
+    } else {
+        points = points.max(opening_points(segment, words, head));
+        points -= weigh(cues::COURTESIES, words, 0);
+        if scene.kind == ThreadKind::Mail && i > 0 && scene.opener != Some(i) {
+            points -= 0.1;
+        }
+    }
+    let is_review = words.has_any(
+        &[
+            "review|r|re-review|lgtm|reviewer",
+            "take|have a|another look",
+            "look good",
+        ],
+        0,
+    );
+    let kind = match (segment.is_question, is_review) {
+        (_, true) if request > 0.0 => AskKind::Review,
+        (true, _)
+            if words.has(
+                "can|could|would|will you|u|someone|anyone|somebody|anybody",
+                0,
+            ) =>
+        {
+            AskKind::Request
+        }
+        (true, _) => AskKind::Question,
+        (false, _) if opening_points(segment, words, head) > request => AskKind::Question,
+        _ => AskKind::Request,
+    };
+    (points, kind)
+}
+
+/// Returns the points of a sentence that ends with a question mark.
+fn question_points(cleaned: &Cleaned, all: &[Words], n: usize, head: usize) -> f32 {
+    let (segment, words) = (&cleaned.segments[n], &all[n]);
+    let text = &cleaned.flat[segment.range.clone()];
+    let mut points = 1.3;
+    points -= weigh(cues::RHETORICAL, words, head);
+    points -= weigh(cues::OFFERS, words, 0);
+    if text.ends_with("(?)")
+        || text.ends_with("?)") && !text.starts_with('(') && !text.contains(" (")
+    {
+        points -= 0.6;
+    }
+    if is_quoted(text) {
+        points -= 0.8;
+    }
+    if let Some(next) = cleaned.segments.get(n + 1)
+        && next.paragraph == segment.paragraph
+        && !next.is_question
+        && words.len() > 2
+        && all[n + 1].len() > 0
+        && cues::ANSWER_HEADS
+            .iter()
+            .any(|phrase| all[n + 1].has(phrase, 0))
+    {
+        points -= 0.5;
+    }
+    points
+}
+
+/// Returns the points of a sentence that opens like a question but has no mark.
+fn opening_points(segment: &Segment, words: &Words, head: usize) -> f32 {
+    if segment.words > 40 || words.len() <= head {
+        return 0.0;
+    }
+    cues::QUESTION_HEADS
+        .iter()
+        .filter(|(phrase, _)| words.has(phrase, head))
+        .map(|&(_, weight)| weight)
+        .fold(0.0, f32::max)
+}
+
+/// Returns the points of the phrases of request: the strongest, and a little for each other.
+fn request_points(words: &Words, head: usize) -> f32 {
+    let _ = head;
+    let (mut most, mut others) = (0.0f32, 0.0f32);
+    for &(phrase, weight) in cues::REQUESTS {
+        if words.has(phrase, 0) {
+            others += most.min(weight);
+            most = most.max(weight);
+        }
+    }
+    most + 0.15 * others.min(2.0)
+}
+
+/// Returns the sum of the weights of the phrases that stand in the sentence.
+fn weigh(phrases: &[(&str, f32)], words: &Words, from: usize) -> f32 {
+    phrases
+        .iter()
+        .filter(|(phrase, _)| words.has(phrase, from))
+        .map(|&(_, weight)| weight)
+        .sum()
+}
+
+/// Returns whether the sentence stands in quotation marks.
+fn is_quoted(text: &str) -> bool {
+    (text.starts_with(['"', '“', '„', '«']) && text.ends_with(['"', '”', '“', '»']))
+        || text.ends_with("?\"") && text.matches('"').count() == 1
+}
+
+/// Returns whether an earlier message already has the sentence word for word: a quotation without marks.
+fn is_repeated(scene: &Scene<'_>, i: usize, segment: &Segment) -> bool {
+    if segment.words < 5 || scene.kind == ThreadKind::Conversation {
+        return false;
+    }
+    let text = scene.messages[i].text;
+    let wanted: Vec<&str> = text[segment.range.clone()]
+        .split_whitespace()
+        .take(12)
+        .collect();
+    scene.messages[..i].iter().any(|earlier| {
+        let mut words = earlier.text.split_whitespace().filter(|word| *word != ">");
+        let mut window: std::collections::VecDeque<&str> =
+            words.by_ref().take(wanted.len()).collect();
+        loop {
+            if window.iter().eq(wanted.iter()) {
+                return true;
+            }
+            let Some(next) = words.next() else {
+                return false;
+            };
+            window.pop_front();
+            window.push_back(next);
+        }
+    })
+}
+
+/// Returns whether the words say that an answer cannot wait.
+pub(super) fn is_urgent(text: &str) -> bool {
+    let words = Words::new(text, 0..text.len());
+    words.has_any(cues::URGENT, 0)
+}

@@ -1,0 +1,296 @@
+//! The good sentences of a message, each a contiguous piece of the text it came from.
+//!
+//! The text is copied once into a buffer of the same length in which everything that is not the author's own prose is
+//! blanked (code, quotes, tables, signatures, log lines) and soft line breaks are spaces. Sentences are found in the
+//! buffer, and because the lengths agree their ranges hold for the text as it was written.
+
+use std::ops::Range;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::lines::{self, Flat};
+
+/// A sentence worth showing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence {
+    /// Where it stands in the given text.
+    pub range: Range<usize>,
+    /// How many words it has, code not counted.
+    pub words: usize,
+    /// Whether it ends with a question mark.
+    pub is_question: bool,
+}
+
+/// Returns the good sentences of a message, in order.
+pub fn sentences(markdown: &str) -> Vec<Sentence> {
+    let cleaned = Cleaned::new(markdown);
+    cleaned
+        .segments
+        .into_iter()
+        .filter(|segment| segment.class == Class::Good)
+        .map(Sentence::from)
+        .collect()
+}
+
+/// Returns the first good sentence of a message.
+pub fn first_good_sentence(text: &str) -> Option<Range<usize>> {
+    let cleaned = Cleaned::new(text);
+    cleaned
+        .segments
+        .into_iter()
+        .find(|segment| segment.class == Class::Good)
+        .map(|segment| segment.range)
+}
+
+/// What a piece of prose is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// Worth showing.
+    Good,
+    /// Too short to stand alone, but it may still ask something.
+    Short,
+    /// "Thanks", "sounds good", "+1".
+    Acknowledgement,
+    /// "Hi Ana,".
+    Greeting,
+    /// Nothing but code or links.
+    Bare,
+}
+
+/// A sentence of any class.
+#[derive(Clone, Debug)]
+pub(super) struct Segment {
+    pub range: Range<usize>,
+    pub class: Class,
+    pub words: usize,
+    pub is_question: bool,
+    /// Sentences with the same number stand in one run of lines.
+    pub paragraph: usize,
+}
+
+impl From<Segment> for Sentence {
+    fn from(segment: Segment) -> Self {
+        Self {
+            range: segment.range,
+            words: segment.words,
+            is_question: segment.is_question,
+        }
+    }
+}
+
+/// A message taken apart.
+pub(super) struct Cleaned {
+    /// The buffer: as long as the text, prose only, inline code and links masked.
+    pub flat: String,
+    pub segments: Vec<Segment>,
+    /// "On Monday Ana wrote:" lines, which name whom the author replies to.
+    pub attributions: Vec<Range<usize>>,
+}
+
+impl Cleaned {
+    /// Takes a message apart.
+    pub fn new(text: &str) -> Self {
+        let Flat {
+            buffer,
+            attributions,
+        } = lines::flatten(text);
+        let mut segments: Vec<Segment> = Vec::new();
+        let (mut paragraph, mut seen) = (0, 0);
+        for range in pieces(&buffer) {
+            if buffer[seen..range.start].contains('\n') {
+                paragraph += 1;
+            }
+            let piece = &buffer[range.clone()];
+            let words = words_in(piece);
+            let is_question = asks(piece);
+            segments.push(Segment {
+                class: classify(piece, words, is_question),
+                words,
+                is_question,
+                paragraph,
+                range: range.clone(),
+            });
+            seen = range.end;
+        }
+        Self {
+            flat: buffer,
+            segments,
+            attributions,
+        }
+    }
+}
+
+/// Returns the sentences of the buffer: Unicode's bounds, less those that are none.
+fn pieces(buffer: &str) -> Vec<Range<usize>> {
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for (start, piece) in buffer.split_sentence_bound_indices() {
+        let trimmed = piece.trim();
+        if trimmed.is_empty() {
+            continue;
+        }
+        let start = start + (piece.len() - piece.trim_start().len());
+        let end = start + trimmed.len();
+        match out.last_mut() {
+            Some(last) if continues(&buffer[last.clone()], &buffer[last.end..start], trimmed) => {
+                last.end = end
+            }
+            _ => out.push(start..end),
+        }
+    }
+    out
+}
+
+/// Returns whether two pieces are one sentence after all.
+fn continues(left: &str, gap: &str, right: &str) -> bool {
+    if gap.contains('\n') {
+        return false;
+    }
+    let first = right
+        .chars()
+        .find(|c| !matches!(c, '"' | '\'' | '(' | '*' | '_' | '“' | '‘'))
+        .unwrap_or(' ');
+    let last = left.chars().next_back().unwrap_or(' ');
+    // Inside a token: `assert!(x)`, "Yahoo!s", "list?s".
+    if gap.is_empty() && !matches!(last, '。' | '！' | '？') {
+        return true;
+    }
+    // Smileys, emoji and closing marks belong to what they follow.
+    if !right.chars().any(char::is_alphanumeric) || is_shortcode(right) {
+        return true;
+    }
+    // "Why?" he asked.
+    if first.is_lowercase() && matches!(last, '"' | '”' | '\'' | '’' | ')' | '»') {
+        return true;
+    }
+    last == '.' && (first.is_lowercase() || ends_with_abbreviation(left, first))
+}
+
+/// Returns whether the text is one emoji written as `:name:`.
+fn is_shortcode(text: &str) -> bool {
+    text.len() > 2
+        && text.starts_with(':')
+        && text.ends_with(':')
+        && text[1..text.len() - 1]
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'+' | b':' | b' '))
+}
+
+/// Words that end with a full stop and end no sentence.
+const ABBREVIATIONS: &[&str] = &[
+    "e.g", "i.e", "eg", "ie", "vs", "cf", "mr", "mrs", "ms", "dr", "prof", "st", "no", "sec",
+    "fig", "approx", "resp", "ca", "z.b", "d.h", "bzw", "ggf", "u.a", "p.ej", "sr", "sra", "ex",
+    "al", "dept", "inc", "ltd", "jr", "min", "max", "ver", "vol", "pp", "ch",
+];
+
+/// Returns whether a full stop belongs to its word.
+fn ends_with_abbreviation(left: &str, next: char) -> bool {
+    let body = left.trim_end_matches('.');
+    let word = body
+        .rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '[' | '"'))
+        .next()
+        .unwrap_or("");
+    let mut chars = word.chars();
+    // "J. Smith", but not "plan B. We …": an initial stands at the start or after another name.
+    if let (Some(only), None) = (chars.next(), chars.next()) {
+        return only.is_uppercase() && only != 'I' && next.is_uppercase() && body.len() < 3;
+    }
+    let number_follows = next.is_ascii_digit();
+    ABBREVIATIONS.iter().any(|known| {
+        known.eq_ignore_ascii_case(word)
+            && (number_follows
+                || !matches!(
+                    *known,
+                    "no" | "sec" | "min" | "max" | "ex" | "al" | "ms" | "st"
+                ))
+    })
+}
+
+/// Returns whether the sentence ends with a question mark, smileys aside.
+fn asks(piece: &str) -> bool {
+    let mut rest = piece.trim_end();
+    loop {
+        if let Some(last) = rest.rsplit(char::is_whitespace).next()
+            && last.len() < rest.len()
+            && (is_shortcode(last) || is_smiley(last))
+        {
+            rest = rest[..rest.len() - last.len()].trim_end();
+            continue;
+        }
+        break;
+    }
+    rest.trim_end_matches(|c: char| {
+        matches!(
+            c,
+            '!' | '"' | '\'' | ')' | '”' | '’' | '*' | '_' | '.' | '…' | '»' | ']'
+        )
+    })
+    .ends_with(['?', '？', '؟'])
+}
+
+/// Returns whether a token is a face made of punctuation, or an emoji.
+fn is_smiley(token: &str) -> bool {
+    let face = token.len() <= 4
+        && token.starts_with([':', ';', '=', 'x', 'X', '^'])
+        && token.bytes().skip(1).any(|b| {
+            matches!(
+                b,
+                b')' | b'(' | b'D' | b'P' | b'p' | b'/' | b'|' | b'^' | b'o' | b'O'
+            )
+        });
+    face || (!token.is_empty()
+        && token
+            .chars()
+            .all(|c| c as u32 >= 0x2600 && !c.is_alphanumeric()))
+}
+
+/// Returns how many words of prose the piece has; masked code and links count for nothing.
+pub(super) fn words_in(piece: &str) -> usize {
+    let mut count = 0;
+    let mut ideographs = 0;
+    let mut in_code = false;
+    for token in piece.split_whitespace() {
+        let ticks = token.bytes().filter(|&b| b == b'`').count();
+        let is_code = in_code || ticks > 0;
+        if ticks % 2 == 1 {
+            in_code = !in_code;
+        }
+        if is_code
+            || token.contains(lines::LINK)
+            || is_shortcode(token)
+            || !token.chars().any(char::is_alphanumeric)
+        {
+            continue;
+        }
+        count += 1;
+        ideographs += token
+            .chars()
+            .filter(|&c| matches!(c as u32, 0x3040..=0x30FF | 0x3400..=0x9FFF | 0xAC00..=0xD7AF))
+            .count();
+    }
+    count.max(ideographs / 2)
+}
+
+/// Returns what the piece is good for.
+fn classify(piece: &str, words: usize, is_question: bool) -> Class {
+    if words == 0 {
+        return if is_question && piece.chars().any(char::is_alphanumeric) {
+            Class::Short
+        } else {
+            Class::Bare
+        };
+    }
+    if lines::is_greeting(piece, words) {
+        return Class::Greeting;
+    }
+    if is_question {
+        return if words >= 2 {
+            Class::Good
+        } else {
+            Class::Short
+        };
+    }
+    if lines::is_acknowledgement(piece, words) {
+        return Class::Acknowledgement;
+    }
+    if words < 4 { Class::Short } else { Class::Good }
+}

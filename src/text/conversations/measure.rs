@@ -1,0 +1,1 @@
+//! How often the replies found agree with replies people marked.
