@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use jiff::{Timestamp, civil};
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use crate::model::{
@@ -16,6 +16,7 @@ use crate::store::{closeness, deliveries, events};
 
 pub mod changes;
 pub mod rank;
+pub mod replay;
 pub mod render;
 pub mod select;
 pub mod summarize;

@@ -313,10 +313,11 @@ impl Config {
     ///
     /// # Errors
     /// Each names the team and the key.
-    pub fn teams(&self) -> Result<Vec<Team>> {
+    pub fn teams(&self, now: Timestamp) -> Result<Vec<Team>> {
+        let year = now.to_zoned(TimeZone::UTC).year();
         self.teams
             .iter()
-            .map(|(id, table)| table.team(id, &self.base).with_context(|| format!("in [teams.{id}]")))
+            .map(|(id, table)| table.team(id, &self.base, year).with_context(|| format!("in [teams.{id}]")))
             .collect()
     }
 
@@ -327,6 +328,15 @@ impl Config {
 }
 
 impl MemberConfig {
+    /// Returns whether a calendar entry is about this member. A shared leave calendar names people in its summaries; in
+    /// a calendar that names nobody, which is one person's own, every entry counts.
+    fn is_named_in(&self, id: &str, summary: &str) -> bool {
+        let summary = summary.to_lowercase();
+        let words: Vec<&str> = summary.split(|c: char| !c.is_alphanumeric()).collect();
+        let name = self.name.to_lowercase();
+        words.contains(&id) || name.split_whitespace().next().is_some_and(|first| words.contains(&first))
+    }
+
     fn member(&self, id: &str, base: &Path, year: i16) -> Result<Member> {
         let time_zone = TimeZone::get(&self.time_zone)
             .map_err(|_| anyhow!("time_zone = {:?} is no IANA zone, such as \"Europe/Lisbon\"", self.time_zone))?;
@@ -336,7 +346,7 @@ impl MemberConfig {
         let mut holidays_of_years = BTreeMap::new();
         match self.holidays.as_deref() {
             Some(file) if file.ends_with(".ics") => {
-                for (span, name) in busy_days(&base.join(file), &time_zone)? {
+                for (span, name) in busy_days(&base.join(file), &time_zone, year, |_| true)? {
                     let mut day = span.from;
                     while day <= span.to {
                         holidays_of_years.insert(day, name.clone());
@@ -359,7 +369,8 @@ impl MemberConfig {
             away.push(span);
         }
         if let Some(file) = &self.leave {
-            away.extend(busy_days(&base.join(file), &time_zone)?.into_iter().map(|(span, _)| span));
+            let is_theirs = |summary: &str| self.is_named_in(id, summary);
+            away.extend(busy_days(&base.join(file), &time_zone, year, is_theirs)?.into_iter().map(|(span, _)| span));
         }
         let handles = self.handles.iter().map(|(connector, names)| {
             let connector = ConnectorId::new(connector.as_str());
@@ -388,7 +399,7 @@ impl MemberConfig {
 }
 
 impl TeamConfig {
-    fn team(&self, id: &str, base: &Path) -> Result<Team> {
+    fn team(&self, id: &str, base: &Path, year: i16) -> Result<Team> {
         let areas = self.areas.iter().map(|text| area(text)).collect::<Result<_>>()?;
         let rotation = match &self.rotation {
             None => None,
@@ -396,7 +407,7 @@ impl TeamConfig {
                 Some(Rotation::Members(members.iter().map(|member| MemberId::new(member.as_str())).collect()))
             }
             Some(RotationConfig::Calendar { calendar }) => {
-                Some(Rotation::Calendar(busy_days(&base.join(calendar), &TimeZone::UTC)?))
+                Some(Rotation::Calendar(busy_days(&base.join(calendar), &TimeZone::UTC, year, |_| true)?))
             }
         };
         let members = self.members.iter().map(|member| MemberId::new(member.as_str())).collect();
@@ -404,9 +415,11 @@ impl TeamConfig {
     }
 }
 
-fn busy_days(path: &Path, zone: &TimeZone) -> Result<Vec<(Away, String)>> {
+/// Returns the days of a calendar's wanted events, from the year before to two years ahead.
+fn busy_days(path: &Path, zone: &TimeZone, year: i16, wanted: impl Fn(&str) -> bool) -> Result<Vec<(Away, String)>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the calendar {}", path.display()))?;
-    ics::busy_days(&text, zone).with_context(|| format!("in the calendar {}", path.display()))
+    let within = Away { from: civil::date(year - 1, 1, 1), to: civil::date(year + 2, 12, 31) };
+    ics::busy_days(&text, zone, within, wanted).with_context(|| format!("in the calendar {}", path.display()))
 }
 
 fn area(text: &str) -> Result<Area> {

@@ -17,6 +17,7 @@ use crate::store::{Store, people, progress};
 
 mod compare;
 mod conversations;
+pub mod follow;
 mod ledger;
 mod mentions;
 

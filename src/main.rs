@@ -1,3 +1,9 @@
 //! Parses arguments, loads the configuration and runs one command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    daybrief::cli::run(daybrief::cli::Cli::parse())
+}

@@ -382,3 +382,11 @@ pub(super) fn logged_from_row(row: &Row<'_>) -> Result<Logged> {
         is_removed: row.get(14)?,
     })
 }
+
+/// Returns the event that began a thread, if it is stored.
+pub fn first_of_thread(c: &Connection, tid: u64) -> Result<Option<Logged>> {
+    let sql = format!("{SELECT_LOGGED} WHERE e.tid = ?1 AND e.id = t.id");
+    let mut statement = c.prepare_cached(&sql)?;
+    let mut rows = statement.query([tid])?;
+    rows.next()?.map(logged_from_row).transpose()
+}

@@ -1,0 +1,80 @@
+//! The command line: arguments, one file per command, exit codes 0 (done), 1 (failed) and 2 (usage).
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+mod brief;
+mod eval;
+mod output;
+mod replay;
+mod search;
+mod site;
+mod sync;
+
+/// A morning briefing for every member of a distributed team, at the start of their own day.
+#[derive(Debug, Parser)]
+#[command(name = "daybrief", version, about, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = crate::config::FILE_NAME, env = "DAYBRIEF_CONFIG")]
+    pub config: PathBuf,
+    /// Where daybrief keeps its store and index [default: `data_dir` of the configuration, else .daybrief beside it].
+    #[arg(long, global = true, value_name = "DIR", env = "DAYBRIEF_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Print data as JSON, with stable field names.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more on standard error; twice for everything.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the sources now.
+    Sync(sync::Sync),
+    /// Search everything the asker may read.
+    Search(search::Search),
+    /// Print one member's briefing as it would be now.
+    Brief(brief::Brief),
+    /// Print every briefing that would have been sent, as JSON lines.
+    Replay(replay::Replay),
+    /// Measure a part of daybrief on labelled data.
+    Eval(eval::Eval),
+}
+
+/// Runs one command and returns its exit code.
+pub fn run(cli: Cli) -> ExitCode {
+    output::start_log(cli.global.verbose, false);
+    match dispatch(&cli.global, cli.command) {
+        Ok(code) => code,
+        // Whoever reads our output has seen enough: `daybrief replay … | head`.
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::print_error(&error, cli.global.json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Sync(command) => command.run(global),
+        Command::Search(command) => command.run(global),
+        Command::Brief(command) => command.run(global),
+        Command::Replay(command) => command.run(global),
+        Command::Eval(command) => command.run(global),
+    }
+}

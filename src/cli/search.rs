@@ -1,0 +1,181 @@
+//! `daybrief search`: what the memory holds on a question, within what the asker may read.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use daybrief_index::{Hit, parse_at};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use serde_json::json;
+
+use super::site::Site;
+use super::{Global, output};
+use crate::brief::render::plain;
+use crate::ingest::follow;
+use crate::model::{ConnectorId, EventId, Logged, Member, MemberId, Thread};
+use crate::store::{audiences, events, followers};
+
+/// Searches everything the asker may read; without an asker, what everyone may read.
+///
+/// Operators: from: in: kind: status: assignee: before: after: "a phrase" -not
+#[derive(Debug, Args)]
+pub struct Search {
+    /// What to look for.
+    #[arg(value_name = "QUERY", required = true, num_args = 1.., allow_hyphen_values = true)]
+    query: Vec<String>,
+    /// Who asks [default: `[search] me`].
+    #[arg(long = "as", value_name = "MEMBER")]
+    asker: Option<String>,
+    /// At most this many results.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    limit: usize,
+}
+
+/// A hit that the store confirms, with what is shown of it.
+pub(super) struct Shown {
+    hit: Hit,
+    logged: Logged,
+    thread: Thread,
+}
+
+impl Search {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let site = Site::open_read_only(global)?;
+        let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
+        let member = asker
+            .map(|id| {
+                site.roster
+                    .member(&MemberId::new(id))
+                    .with_context(|| format!("there is no [members.{id}] in {}", global.config.display()))
+            })
+            .transpose()?;
+        let index = site.index_read_only()?;
+        let now = Timestamp::now();
+        let (shown, notes) = search(&site, &index, &self.query.join(" "), member, self.limit, now)?;
+        for note in &notes {
+            eprintln!("note: {note}");
+        }
+        if follow::is_behind(&site.store, index.applied())? {
+            eprintln!("note: the newest events are not in the index yet; `daybrief sync` brings them in");
+        }
+        print(&site, &shown, member, now, global.json)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Returns the best hits that the store confirms, and what there is to say about the search.
+pub(super) fn search(
+    site: &Site,
+    index: &daybrief_index::Index,
+    text: &str,
+    member: Option<&Member>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<(Vec<Shown>, Vec<String>)> {
+    let zone = member.map_or_else(TimeZone::system, |member| member.time_zone.clone());
+    let mut parsed = parse_at(text, &zone, now);
+    let mut notes = std::mem::take(&mut parsed.notes);
+    site.store.read_now(|c| {
+        let readable = audiences::readable_by(c, member)?;
+        let page = index.search(&parsed.query(readable.clone(), limit))?;
+        notes.extend(page.notes);
+        let mut shown = Vec::new();
+        for hit in page.items {
+            // The index may be behind; the store decides what exists and who may read it.
+            let Some((connector, id)) = hit.passage.event.split_once('/') else { continue };
+            let id = EventId::new(&ConnectorId::new(connector), id);
+            let Some(found) = events::find_event(c, &id)? else { continue };
+            let Some(step) = followers::step_at(c, found.seq)? else { continue };
+            if !step.logged.is_removed && readable.contains(&step.logged.audience) {
+                shown.push(Shown { hit, logged: step.logged, thread: step.thread });
+            }
+        }
+        Ok((shown, notes))
+    })
+}
+
+pub(super) fn print(site: &Site, shown: &[Shown], member: Option<&Member>, now: Timestamp, as_json: bool) -> Result<()> {
+    if as_json {
+        for result in shown {
+            output::json_line(&as_value(site, result))?;
+        }
+        return Ok(());
+    }
+    if shown.is_empty() {
+        let whose = member.map_or("what everyone may read".to_owned(), |member| format!("what {} may read", member.name));
+        return output::line(&format!("Nothing found in {whose}."));
+    }
+    let zone = member.map_or_else(TimeZone::system, |member| member.time_zone.clone());
+    let screen = output::screen();
+    for (number, result) in shown.iter().enumerate() {
+        let event = &result.logged.event;
+        let author = event.author.as_ref().map_or("somebody".to_owned(), |author| site.roster.name_of(author));
+        let place = place_of(site, &result.thread);
+        let title = plain(&result.thread.title);
+        let when = relative(&event.occurred_at.to_zoned(zone.clone()), &now.to_zoned(zone.clone()));
+        let title = if title.is_empty() { String::new() } else { format!(" · {title}") };
+        output::line(&format!("{:>2} {}{title}", number + 1, screen.bold(&plain(&place))))?;
+        output::line(&format!("   {} · {when}", plain(&author)))?;
+        output::line(&format!("   {}", highlighted(&result.hit, &screen)))?;
+        if !event.url.is_empty() {
+            output::line(&format!("   {}", plain(&event.url)))?;
+        }
+    }
+    Ok(())
+}
+
+fn as_value(site: &Site, result: &Shown) -> serde_json::Value {
+    let event = &result.logged.event;
+    json!({
+        "connector": event.id.connector.as_str(),
+        "id": &*event.id.id,
+        "thread": &*event.thread.id,
+        "kind": result.thread.kind.as_str(),
+        "place": place_of(site, &result.thread),
+        "title": result.thread.title,
+        "author": event.author.as_ref().map(|author| site.roster.name_of(author)),
+        "at": event.occurred_at.to_string(),
+        "url": event.url,
+        "snippet": result.hit.snippet.text,
+        "score": result.hit.score,
+        "bm25": result.hit.bm25,
+        "cosine": result.hit.cosine,
+    })
+}
+
+fn place_of(site: &Site, thread: &Thread) -> String {
+    match (&thread.ticket, &thread.space) {
+        (Some(ticket), _) if !ticket.key.is_empty() => ticket.key.clone(),
+        (_, Some(space)) => site.roster.space_name(space),
+        _ => thread.id.connector.to_string(),
+    }
+}
+
+/// Returns the snippet with its highlights, safe for a terminal.
+fn highlighted(hit: &Hit, screen: &crate::brief::render::Screen) -> String {
+    let text = &hit.snippet.text;
+    let mut out = String::new();
+    let mut at = 0;
+    for range in &hit.snippet.highlights {
+        let (Some(before), Some(marked)) = (text.get(at..range.start), text.get(range.clone())) else { continue };
+        out.push_str(&plain(before));
+        out.push_str(&screen.bold(&plain(marked)));
+        at = range.end;
+    }
+    out.push_str(&plain(text.get(at..).unwrap_or("")));
+    out
+}
+
+/// Returns how long ago something was, in the reader's words.
+fn relative(at: &Zoned, now: &Zoned) -> String {
+    let days = now.date().duration_since(at.date()).as_hours() / 24;
+    match days {
+        ..0 => at.strftime("%-d %b %Y %H:%M").to_string(),
+        0 => format!("today {}", at.strftime("%H:%M")),
+        1 => format!("yesterday {}", at.strftime("%H:%M")),
+        2..=6 => at.strftime("%A %H:%M").to_string(),
+        7..=300 => at.strftime("%-d %b %H:%M").to_string(),
+        _ => at.strftime("%-d %b %Y").to_string(),
+    }
+}

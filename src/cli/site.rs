@@ -1,0 +1,95 @@
+//! What most commands stand on: the configuration, the store, the index and who is who.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use daybrief_index::{Index, Options};
+use jiff::Timestamp;
+
+use super::Global;
+use crate::brief::Style;
+use crate::config::Config;
+use crate::roster::Roster;
+use crate::store::{Store, people};
+
+/// A loaded installation.
+pub struct Site {
+    /// The configuration.
+    pub config: Config,
+    /// The folder of store and index.
+    pub data_dir: PathBuf,
+    /// The store.
+    pub store: Store,
+    /// Everybody.
+    pub roster: Roster,
+}
+
+impl Site {
+    /// Opens an installation for writing.
+    ///
+    /// # Errors
+    /// When the configuration is wrong or the store cannot be opened.
+    pub fn open(global: &Global) -> Result<Site> {
+        let (config, data_dir) = load(global)?;
+        let store = Store::open(&data_dir)?;
+        Site::around(config, data_dir, store)
+    }
+
+    /// Opens an installation without writing to it.
+    ///
+    /// # Errors
+    /// When the configuration is wrong or nothing was ever read.
+    pub fn open_read_only(global: &Global) -> Result<Site> {
+        let (config, data_dir) = load(global)?;
+        let store = Store::open_read_only(&data_dir)?;
+        Site::around(config, data_dir, store)
+    }
+
+    fn around(config: Config, data_dir: PathBuf, store: Store) -> Result<Site> {
+        let now = Timestamp::now();
+        let (members, teams) = (config.members(now)?, config.teams(now)?);
+        let (people, spaces) = store.read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
+        let roster = Roster::new(members, teams, people, spaces);
+        Ok(Site { config, data_dir, store, roster })
+    }
+
+    /// Returns the roster with what the sources say now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn renewed_roster(&self) -> Result<Roster> {
+        let (people, spaces) = self.store.read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
+        Ok(self.roster.renewed(people, spaces))
+    }
+
+    /// Opens the index for writing.
+    ///
+    /// # Errors
+    /// When another process writes to it.
+    pub fn index(&self) -> Result<Index> {
+        Index::open(&self.data_dir.join("index"), &self.store.log_uuid()?, Options::default()).context("cannot open the index")
+    }
+
+    /// Opens the index for searching beside whoever writes to it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn index_read_only(&self) -> Result<Index> {
+        let index = Index::open_read_only(&self.data_dir.join("index"), &self.store.log_uuid()?, Options::default());
+        index.context("cannot open the index; run `daybrief sync` first")
+    }
+
+    /// Returns what the team decided about its briefings.
+    pub fn style(&self) -> Style {
+        let delivery = &self.config.delivery;
+        let mut style = Style { max_words: delivery.max_words, stale_after_days: delivery.stale_after_days, ..Style::default() };
+        style.caps.items = delivery.max_items;
+        style
+    }
+}
+
+fn load(global: &Global) -> Result<(Config, PathBuf)> {
+    let config = Config::load(&global.config)?;
+    let data_dir = global.data_dir.clone().unwrap_or_else(|| config.data_dir());
+    Ok((config, data_dir))
+}
