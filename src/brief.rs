@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use crate::model::{
-    Briefing, BriefingItem, Covered, EventKind, Gap, Handle, Learned, Member, Seq, ThreadKind, Waiting, Window,
+    Briefing, BriefingItem, Covered, EventKind, Gap, Handle, Learned, Member, Seq, ThreadKind,
+    Waiting, Window,
 };
 use crate::roster::Roster;
 use crate::schedule;
@@ -16,8 +17,8 @@ use crate::store::{closeness, deliveries, events};
 
 pub mod changes;
 pub mod rank;
-pub mod replay;
 pub mod render;
+pub mod replay;
 pub mod select;
 pub mod summarize;
 pub mod verify;
@@ -42,7 +43,12 @@ pub struct Style {
 
 impl Default for Style {
     fn default() -> Self {
-        Style { caps: Caps::default(), max_words: 160, stale_after_days: 5, weights: Weights::default() }
+        Style {
+            caps: Caps::default(),
+            max_words: 160,
+            stale_after_days: 5,
+            weights: Weights::default(),
+        }
     }
 }
 
@@ -57,12 +63,20 @@ const LOOK_BACK_DAYS: i64 = 30;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn window_of(c: &Connection, member: &Member, now: Timestamp) -> Result<(Window, Option<Learned>)> {
+pub fn window_of(
+    c: &Connection,
+    member: &Member,
+    now: Timestamp,
+) -> Result<(Window, Option<Learned>)> {
     let date = schedule::work_date(member, now);
     let last = deliveries::last_settled(c, &member.id, date)?;
     let unsettled = schedule::earliest_unsettled(member, last.as_ref().map(|last| last.date), now);
     let after = schedule::window_after(member, unsettled).min(now);
-    let window = Window { after: Learned(after), upto: Learned(now), upto_seq: events::last_seq(c)? };
+    let window = Window {
+        after: Learned(after),
+        upto: Learned(now),
+        upto_seq: events::last_seq(c)?,
+    };
     Ok((window, last.map(|last| last.window.upto)))
 }
 
@@ -81,7 +95,11 @@ pub fn briefing(
 ) -> Result<Briefing> {
     let look_back = Learned(days_before(window.after.0, LOOK_BACK_DAYS));
     let night = night_of(c, member, window, previous_upto, look_back)?;
-    let closeness = if night.new.is_empty() { BTreeMap::new() } else { closeness::closeness_of(c, member, &window, look_back)? };
+    let closeness = if night.new.is_empty() {
+        BTreeMap::new()
+    } else {
+        closeness::closeness_of(c, member, &window, look_back)?
+    };
     Ok(written(&night, member, roster, &closeness, style, gaps))
 }
 
@@ -95,8 +113,14 @@ pub fn written(
     mut gaps: Vec<Gap>,
 ) -> Briefing {
     let today = schedule::work_date(member, night.window.upto.0);
-    let reader =
-        Reader { member, roster, today, closeness, stale_after_days: style.stale_after_days, weights: style.weights };
+    let reader = Reader {
+        member,
+        roster,
+        today,
+        closeness,
+        stale_after_days: style.stale_after_days,
+        weights: style.weights,
+    };
     let news = news_of(night, member, roster);
     let ranked = rank(news, night, &reader);
     let selection = select(ranked, &style.caps);
@@ -108,7 +132,10 @@ pub fn written(
     };
     let (items, dropped) = verify::verified(fitting_items(&selection, &reader, max_words), night);
     if dropped > 0 {
-        gaps.push(Gap { of: "verify".into(), reason: format!("{dropped} citations did not pass the checks and were left out") });
+        gaps.push(Gap {
+            of: "verify".into(),
+            reason: format!("{dropped} citations did not pass the checks and were left out"),
+        });
     }
     let mut briefing = Briefing {
         member: member.id.clone(),
@@ -116,7 +143,11 @@ pub fn written(
         window: night.window,
         headline: String::new(),
         items,
-        also: selection.also.iter().map(|ranked| thread_ref(ranked, &reader)).collect(),
+        also: selection
+            .also
+            .iter()
+            .map(|ranked| thread_ref(ranked, &reader))
+            .collect(),
         waiting: waiting_of(night, &reader),
         omitted: selection.omitted,
         covered: covered_by(night),
@@ -129,15 +160,27 @@ pub fn written(
 }
 
 /// Returns the items at the greatest length that stays within the words; lines that do not fit even as facts are cut.
-fn fitting_items(selection: &Selection<'_>, reader: &Reader<'_>, max_words: usize) -> Vec<BriefingItem> {
+fn fitting_items(
+    selection: &Selection<'_>,
+    reader: &Reader<'_>,
+    max_words: usize,
+) -> Vec<BriefingItem> {
     for lengths in Lengths::LADDER {
-        let items: Vec<BriefingItem> = selection.lines.iter().map(|line| item_of(line, reader, lengths)).collect();
+        let items: Vec<BriefingItem> = selection
+            .lines
+            .iter()
+            .map(|line| item_of(line, reader, lengths))
+            .collect();
         if words_of(&items) <= max_words {
             return items;
         }
     }
     let shortest = Lengths::LADDER[Lengths::LADDER.len() - 1];
-    let mut items: Vec<BriefingItem> = selection.lines.iter().map(|line| item_of(line, reader, shortest)).collect();
+    let mut items: Vec<BriefingItem> = selection
+        .lines
+        .iter()
+        .map(|line| item_of(line, reader, shortest))
+        .collect();
     while items.len() > 1 && words_of(&items) > max_words {
         items.pop();
     }
@@ -147,19 +190,28 @@ fn fitting_items(selection: &Selection<'_>, reader: &Reader<'_>, max_words: usiz
 /// Returns how many words a reader has to read.
 pub fn words_of(items: &[BriefingItem]) -> usize {
     let count = |text: &str| text.split_whitespace().count();
-    items.iter().map(|item| count(&item.headline) + count(&item.summary)).sum()
+    items
+        .iter()
+        .map(|item| count(&item.headline) + count(&item.summary))
+        .sum()
 }
 
 /// Returns how much lay in the window, of what this reader may read.
 fn covered_by(night: &Night) -> Covered {
     let mut covered = Covered::default();
     for topic in night.topics.values() {
-        for logged in topic.events.iter().filter(|logged| night.new.contains(&logged.seq)) {
+        for logged in topic
+            .events
+            .iter()
+            .filter(|logged| night.new.contains(&logged.seq))
+        {
             match (&logged.event.kind, topic.thread.kind) {
                 (EventKind::Posted, ThreadKind::Conversation) => covered.messages += 1,
                 (EventKind::Posted, ThreadKind::Mail) => covered.mails += 1,
                 (EventKind::Opened, ThreadKind::Ticket) => covered.opened += 1,
-                (EventKind::Transitioned { to, .. }, ThreadKind::Ticket) if crate::model::is_closed_status(to) => {
+                (EventKind::Transitioned { to, .. }, ThreadKind::Ticket)
+                    if crate::model::is_closed_status(to) =>
+                {
                     covered.closed += 1;
                 }
                 _ => {}
@@ -178,13 +230,21 @@ const WAITING_UPTO_WORK_HOURS: f64 = 80.0;
 fn waiting_of(night: &Night, reader: &Reader<'_>) -> Vec<Waiting> {
     let mut waiting = Vec::new();
     for ask in &night.asks_from {
-        let on: Vec<String> = changes::asked_accounts(&ask.ask.to).iter().map(|handle| reader.roster.name_of(handle)).collect();
-        let age = schedule::work_hours_between(reader.member, ask.ask.asked_at, night.window.upto.0);
+        let on: Vec<String> = changes::asked_accounts(&ask.ask.to)
+            .iter()
+            .map(|handle| reader.roster.name_of(handle))
+            .collect();
+        let age =
+            schedule::work_hours_between(reader.member, ask.ask.asked_at, night.window.upto.0);
         if on.is_empty() || !(WAITING_FROM_WORK_HOURS..=WAITING_UPTO_WORK_HOURS).contains(&age) {
             continue;
         }
-        let Some(topic) = night.topics.get(&ask.topic) else { continue };
-        let Some(logged) = topic.events.iter().find(|logged| logged.seq == ask.seq) else { continue };
+        let Some(topic) = night.topics.get(&ask.topic) else {
+            continue;
+        };
+        let Some(logged) = topic.events.iter().find(|logged| logged.seq == ask.seq) else {
+            continue;
+        };
         let words = crate::text::quote(&logged.event.text.0, ask.sentence.clone(), 14).text;
         waiting.push(Waiting {
             thread: crate::model::ThreadRef {
@@ -197,7 +257,11 @@ fn waiting_of(night: &Night, reader: &Reader<'_>) -> Vec<Waiting> {
             work_hours: age as f32,
         });
     }
-    waiting.sort_by(|a, b| b.work_hours.total_cmp(&a.work_hours).then_with(|| a.citation.event.cmp(&b.citation.event)));
+    waiting.sort_by(|a, b| {
+        b.work_hours
+            .total_cmp(&a.work_hours)
+            .then_with(|| a.citation.event.cmp(&b.citation.event))
+    });
     waiting.truncate(WAITING_LINES);
     waiting
 }
@@ -205,12 +269,23 @@ fn waiting_of(night: &Night, reader: &Reader<'_>) -> Vec<Waiting> {
 /// Returns the one line on top: the counts that matter.
 fn headline_of(briefing: &Briefing, selection: &Selection<'_>) -> String {
     use crate::model::Section;
-    let in_section = |section| briefing.items.iter().filter(|item| item.section == section).count();
+    let in_section = |section| {
+        briefing
+            .items
+            .iter()
+            .filter(|item| item.section == section)
+            .count()
+    };
     let moved: usize = selection
         .lines
         .iter()
         .filter(|line| line.section == Section::ChangedOnYours)
-        .map(|line| line.ranked.iter().filter(|ranked: &&Ranked<'_>| !ranked.is_carried).count())
+        .map(|line| {
+            line.ranked
+                .iter()
+                .filter(|ranked: &&Ranked<'_>| !ranked.is_carried)
+                .count()
+        })
         .sum();
     let mut parts = Vec::new();
     match in_section(Section::NeedsYou) {
@@ -236,12 +311,19 @@ fn headline_of(briefing: &Briefing, selection: &Selection<'_>) -> String {
 
 /// Returns the positions of everything a briefing cites.
 pub fn cited_seqs(briefing: &Briefing, night: &Night) -> Vec<Seq> {
-    let cited: std::collections::BTreeSet<_> =
-        briefing.items.iter().flat_map(|item| &item.citations).map(|citation| &citation.event).collect();
+    let cited: std::collections::BTreeSet<_> = briefing
+        .items
+        .iter()
+        .flat_map(|item| &item.citations)
+        .map(|citation| &citation.event)
+        .collect();
     let all = night.topics.values().flat_map(|topic| &topic.events);
-    all.filter(|logged| cited.contains(&logged.event.id)).map(|logged| logged.seq).collect()
+    all.filter(|logged| cited.contains(&logged.event.id))
+        .map(|logged| logged.seq)
+        .collect()
 }
 
 fn days_before(at: Timestamp, days: i64) -> Timestamp {
-    at.checked_sub(jiff::SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MIN)
+    at.checked_sub(jiff::SignedDuration::from_hours(24 * days))
+        .unwrap_or(Timestamp::MIN)
 }

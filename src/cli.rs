@@ -16,7 +16,13 @@ mod sync;
 
 /// A morning briefing for every member of a distributed team, at the start of their own day.
 #[derive(Debug, Parser)]
-#[command(name = "daybrief", version, about, max_term_width = 100, arg_required_else_help = true)]
+#[command(
+    name = "daybrief",
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,

@@ -67,7 +67,14 @@ pub struct Delivery {
 
 impl Default for Delivery {
     fn default() -> Self {
-        Delivery { sink: "console".into(), sync_minutes: 5, quiet_line: true, max_items: 9, max_words: 160, stale_after_days: 5 }
+        Delivery {
+            sink: "console".into(),
+            sync_minutes: 5,
+            quiet_line: true,
+            max_items: 9,
+            max_words: 160,
+            stale_after_days: 5,
+        }
     }
 }
 
@@ -123,7 +130,9 @@ impl Default for MemberConfig {
             time_zone: "UTC".into(),
             day_start: "09:00".into(),
             day_end: "17:30".into(),
-            workdays: ["mon", "tue", "wed", "thu", "fri"].map(String::from).to_vec(),
+            workdays: ["mon", "tue", "wed", "thu", "fri"]
+                .map(String::from)
+                .to_vec(),
             holidays: None,
             away: Vec::new(),
             leave: None,
@@ -196,14 +205,18 @@ impl Config {
     /// Each names the file, the line where it is known, and what was expected.
     pub fn load(path: &Path) -> Result<Config> {
         let text = std::fs::read_to_string(path).with_context(|| {
-            format!("cannot read the configuration {}; `daybrief init` writes one", path.display())
+            format!(
+                "cannot read the configuration {}; `daybrief init` writes one",
+                path.display()
+            )
         })?;
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut config = Config::parse(&text, path)?;
         if let Some(members_file) = &config.members_file {
             let members_path = base.join(members_file);
-            let text = std::fs::read_to_string(&members_path)
-                .with_context(|| format!("cannot read the members file {}", members_path.display()))?;
+            let text = std::fs::read_to_string(&members_path).with_context(|| {
+                format!("cannot read the members file {}", members_path.display())
+            })?;
             let more = Config::parse(&text, &members_path)?;
             config.members.extend(more.members);
         }
@@ -221,14 +234,28 @@ impl Config {
         toml::from_str::<Config>(text).map_err(|error| locate::explain(path, text, &error))?;
         let merged = config::Config::builder()
             .add_source(config::File::from_str(text, config::FileFormat::Toml))
-            .add_source(config::Environment::with_prefix("DAYBRIEF").prefix_separator("__").separator("__").try_parsing(true))
+            .add_source(
+                config::Environment::with_prefix("DAYBRIEF")
+                    .prefix_separator("__")
+                    .separator("__")
+                    .try_parsing(true),
+            )
             .build()
             .and_then(config::Config::try_deserialize::<Config>);
-        let mut config = merged.map_err(|error| anyhow!("{}, with the environment's DAYBRIEF__… on top: {error}", path.display()))?;
+        let mut config = merged.map_err(|error| {
+            anyhow!(
+                "{}, with the environment's DAYBRIEF__… on top: {error}",
+                path.display()
+            )
+        })?;
         for (id, table) in &config.raw_connectors {
             let typed = ConnectorConfig::deserialize(toml::Value::Table(table.clone()));
-            let typed = typed.map_err(|error| locate::explain_table(path, text, &["connectors", id], &error.to_string()))?;
-            config.connectors.insert(ConnectorId::new(id.as_str()), typed);
+            let typed = typed.map_err(|error| {
+                locate::explain_table(path, text, &["connectors", id], &error.to_string())
+            })?;
+            config
+                .connectors
+                .insert(ConnectorId::new(id.as_str()), typed);
         }
         Ok(config)
     }
@@ -242,8 +269,15 @@ impl Config {
         ];
         for (group, ids) in groups {
             for id in ids {
-                if id.is_empty() || !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b)) {
-                    bail!("{}: the id in [{group}.{id}] may hold only a-z, 0-9, _ and -", locate::place(path, text, &[group, id]));
+                if id.is_empty()
+                    || !id
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-".contains(&b))
+                {
+                    bail!(
+                        "{}: the id in [{group}.{id}] may hold only a-z, 0-9, _ and -",
+                        locate::place(path, text, &[group, id])
+                    );
                 }
             }
         }
@@ -262,21 +296,32 @@ impl Config {
                 self.check_sink(sink, || locate::place(path, text, &["members", id, "sink"]))?;
             }
         }
-        self.check_sink(&self.delivery.sink, || locate::place(path, text, &["delivery", "sink"]))?;
+        self.check_sink(&self.delivery.sink, || {
+            locate::place(path, text, &["delivery", "sink"])
+        })?;
         if self.delivery.sync_minutes == 0 {
-            bail!("{}: sync_minutes must be at least 1", locate::place(path, text, &["delivery", "sync_minutes"]));
+            bail!(
+                "{}: sync_minutes must be at least 1",
+                locate::place(path, text, &["delivery", "sync_minutes"])
+            );
         }
         for (id, team) in &self.teams {
             for member in &team.members {
                 if !self.members.contains_key(member) {
-                    bail!("{}: there is no member {member:?}", locate::place(path, text, &["teams", id, "members"]));
+                    bail!(
+                        "{}: there is no member {member:?}",
+                        locate::place(path, text, &["teams", id, "members"])
+                    );
                 }
             }
         }
         if let Some(me) = &self.search.me
             && !self.members.contains_key(me)
         {
-            bail!("{}: there is no member {me:?}", locate::place(path, text, &["search", "me"]));
+            bail!(
+                "{}: there is no member {me:?}",
+                locate::place(path, text, &["search", "me"])
+            );
         }
         Ok(())
     }
@@ -285,14 +330,27 @@ impl Config {
         if sink == "console" || self.sinks.contains_key(sink) {
             return Ok(());
         }
-        let known: Vec<&str> = ["console"].into_iter().chain(self.sinks.keys().map(String::as_str)).collect();
-        bail!("{}: there is no [sinks.{sink}]; known: {}", place(), list(&known))
+        let known: Vec<&str> = ["console"]
+            .into_iter()
+            .chain(self.sinks.keys().map(String::as_str))
+            .collect();
+        bail!(
+            "{}: there is no [sinks.{sink}]; known: {}",
+            place(),
+            list(&known)
+        )
     }
 
     /// Returns the sink of a member.
     pub fn sink_of(&self, member: &MemberId) -> SinkConfig {
-        let named = self.members.get(member.as_str()).and_then(|member| member.sink.as_ref());
-        self.sinks.get(named.unwrap_or(&self.delivery.sink)).cloned().unwrap_or(SinkConfig::Console)
+        let named = self
+            .members
+            .get(member.as_str())
+            .and_then(|member| member.sink.as_ref());
+        self.sinks
+            .get(named.unwrap_or(&self.delivery.sink))
+            .cloned()
+            .unwrap_or(SinkConfig::Console)
     }
 
     /// Returns the members, with their calendars read; holidays are looked up for the years around `now`.
@@ -304,7 +362,9 @@ impl Config {
         self.members
             .iter()
             .map(|(id, table)| {
-                table.member(id, &self.base, year).with_context(|| format!("in [members.{id}]"))
+                table
+                    .member(id, &self.base, year)
+                    .with_context(|| format!("in [members.{id}]"))
             })
             .collect()
     }
@@ -317,13 +377,18 @@ impl Config {
         let year = now.to_zoned(TimeZone::UTC).year();
         self.teams
             .iter()
-            .map(|(id, table)| table.team(id, &self.base, year).with_context(|| format!("in [teams.{id}]")))
+            .map(|(id, table)| {
+                table
+                    .team(id, &self.base, year)
+                    .with_context(|| format!("in [teams.{id}]"))
+            })
             .collect()
     }
 
     /// Returns the folder for store and index.
     pub fn data_dir(&self) -> PathBuf {
-        self.base.join(self.data_dir.as_deref().unwrap_or(Path::new(".daybrief")))
+        self.base
+            .join(self.data_dir.as_deref().unwrap_or(Path::new(".daybrief")))
     }
 }
 
@@ -334,14 +399,23 @@ impl MemberConfig {
         let summary = summary.to_lowercase();
         let words: Vec<&str> = summary.split(|c: char| !c.is_alphanumeric()).collect();
         let name = self.name.to_lowercase();
-        words.contains(&id) || name.split_whitespace().next().is_some_and(|first| words.contains(&first))
+        words.contains(&id)
+            || name
+                .split_whitespace()
+                .next()
+                .is_some_and(|first| words.contains(&first))
     }
 
     fn member(&self, id: &str, base: &Path, year: i16) -> Result<Member> {
-        let time_zone = TimeZone::get(&self.time_zone)
-            .map_err(|_| anyhow!("time_zone = {:?} is no IANA zone, such as \"Europe/Lisbon\"", self.time_zone))?;
+        let time_zone = TimeZone::get(&self.time_zone).map_err(|_| {
+            anyhow!(
+                "time_zone = {:?} is no IANA zone, such as \"Europe/Lisbon\"",
+                self.time_zone
+            )
+        })?;
         let time = |key: &str, text: &str| -> Result<civil::Time> {
-            text.parse().map_err(|_| anyhow!("{key} = {text:?} is no time of day, such as \"08:30\""))
+            text.parse()
+                .map_err(|_| anyhow!("{key} = {text:?} is no time of day, such as \"08:30\""))
         };
         let mut holidays_of_years = BTreeMap::new();
         match self.holidays.as_deref() {
@@ -360,9 +434,13 @@ impl MemberConfig {
         let mut away = Vec::new();
         for span in &self.away {
             let date = |text: &str| -> Result<civil::Date> {
-                text.parse().map_err(|_| anyhow!("away: {text:?} is no date, such as \"2026-11-23\""))
+                text.parse()
+                    .map_err(|_| anyhow!("away: {text:?} is no date, such as \"2026-11-23\""))
             };
-            let span = Away { from: date(&span.from)?, to: date(&span.to)? };
+            let span = Away {
+                from: date(&span.from)?,
+                to: date(&span.to)?,
+            };
             if span.to < span.from {
                 bail!("away: {} comes before {}", span.to, span.from);
             }
@@ -370,7 +448,11 @@ impl MemberConfig {
         }
         if let Some(file) = &self.leave {
             let is_theirs = |summary: &str| self.is_named_in(id, summary);
-            away.extend(busy_days(&base.join(file), &time_zone, year, is_theirs)?.into_iter().map(|(span, _)| span));
+            away.extend(
+                busy_days(&base.join(file), &time_zone, year, is_theirs)?
+                    .into_iter()
+                    .map(|(span, _)| span),
+            );
         }
         let handles = self.handles.iter().map(|(connector, names)| {
             let connector = ConnectorId::new(connector.as_str());
@@ -378,12 +460,19 @@ impl MemberConfig {
                 OneOrMany::One(name) => std::slice::from_ref(name),
                 OneOrMany::Many(names) => names,
             };
-            let handles = names.iter().map(|name| Handle::new(&connector, name.as_str())).collect();
+            let handles = names
+                .iter()
+                .map(|name| Handle::new(&connector, name.as_str()))
+                .collect();
             (connector, handles)
         });
         Ok(Member {
             id: MemberId::new(id),
-            name: if self.name.is_empty() { id.to_owned() } else { self.name.clone() },
+            name: if self.name.is_empty() {
+                id.to_owned()
+            } else {
+                self.name.clone()
+            },
             handles: handles.collect(),
             time_zone,
             day_start: time("day_start", &self.day_start)?,
@@ -400,30 +489,63 @@ impl MemberConfig {
 
 impl TeamConfig {
     fn team(&self, id: &str, base: &Path, year: i16) -> Result<Team> {
-        let areas = self.areas.iter().map(|text| area(text)).collect::<Result<_>>()?;
+        let areas = self
+            .areas
+            .iter()
+            .map(|text| area(text))
+            .collect::<Result<_>>()?;
         let rotation = match &self.rotation {
             None => None,
-            Some(RotationConfig::Members(members)) => {
-                Some(Rotation::Members(members.iter().map(|member| MemberId::new(member.as_str())).collect()))
-            }
-            Some(RotationConfig::Calendar { calendar }) => {
-                Some(Rotation::Calendar(busy_days(&base.join(calendar), &TimeZone::UTC, year, |_| true)?))
-            }
+            Some(RotationConfig::Members(members)) => Some(Rotation::Members(
+                members
+                    .iter()
+                    .map(|member| MemberId::new(member.as_str()))
+                    .collect(),
+            )),
+            Some(RotationConfig::Calendar { calendar }) => Some(Rotation::Calendar(busy_days(
+                &base.join(calendar),
+                &TimeZone::UTC,
+                year,
+                |_| true,
+            )?)),
         };
-        let members = self.members.iter().map(|member| MemberId::new(member.as_str())).collect();
-        Ok(Team { id: TeamId::new(id), members, areas, rotation })
+        let members = self
+            .members
+            .iter()
+            .map(|member| MemberId::new(member.as_str()))
+            .collect();
+        Ok(Team {
+            id: TeamId::new(id),
+            members,
+            areas,
+            rotation,
+        })
     }
 }
 
 /// Returns the days of a calendar's wanted events, from the year before to two years ahead.
-fn busy_days(path: &Path, zone: &TimeZone, year: i16, wanted: impl Fn(&str) -> bool) -> Result<Vec<(Away, String)>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the calendar {}", path.display()))?;
-    let within = Away { from: civil::date(year - 1, 1, 1), to: civil::date(year + 2, 12, 31) };
-    ics::busy_days(&text, zone, within, wanted).with_context(|| format!("in the calendar {}", path.display()))
+fn busy_days(
+    path: &Path,
+    zone: &TimeZone,
+    year: i16,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(Away, String)>> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the calendar {}", path.display()))?;
+    let within = Away {
+        from: civil::date(year - 1, 1, 1),
+        to: civil::date(year + 2, 12, 31),
+    };
+    ics::busy_days(&text, zone, within, wanted)
+        .with_context(|| format!("in the calendar {}", path.display()))
 }
 
 fn area(text: &str) -> Result<Area> {
-    let expected = || anyhow!("areas: {text:?} is not of the form tracker:component=NAME, tracker:label=NAME or office:#channel");
+    let expected = || {
+        anyhow!(
+            "areas: {text:?} is not of the form tracker:component=NAME, tracker:label=NAME or office:#channel"
+        )
+    };
     let (connector, rest) = text.split_once(':').ok_or_else(expected)?;
     let connector = ConnectorId::new(connector);
     match rest.split_once('=') {
@@ -438,12 +560,19 @@ fn workdays(names: &[String]) -> Result<[bool; 7]> {
     const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let mut days = [false; 7];
     for name in names {
-        let day = DAYS.iter().position(|day| day == name).ok_or_else(|| anyhow!("workdays: {name:?} is none of {}", list(&DAYS)))?;
+        let day = DAYS
+            .iter()
+            .position(|day| day == name)
+            .ok_or_else(|| anyhow!("workdays: {name:?} is none of {}", list(&DAYS)))?;
         days[day] = true;
     }
     Ok(days)
 }
 
 fn list(names: &[&str]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

@@ -66,8 +66,20 @@ pub enum ConnectorConfig {
     Tickets { path: std::path::PathBuf },
 }
 impl ConnectorConfig {
-    pub fn open(&self, id: &crate::model::ConnectorId, base: &std::path::Path) -> Result<quick::Quick> {
-        let (path, kind) = match self { Self::SlackExport { path } => (path, "slack"), Self::Mbox { path } => (path, "mbox"), Self::Tickets { path } => (path, "tickets") };
-        Ok(quick::Quick { id: id.clone(), path: base.join(path), kind })
+    pub fn open(
+        &self,
+        id: &crate::model::ConnectorId,
+        base: &std::path::Path,
+    ) -> Result<quick::Quick> {
+        let (path, kind) = match self {
+            Self::SlackExport { path } => (path, "slack"),
+            Self::Mbox { path } => (path, "mbox"),
+            Self::Tickets { path } => (path, "tickets"),
+        };
+        Ok(quick::Quick {
+            id: id.clone(),
+            path: base.join(path),
+            kind,
+        })
     }
 }

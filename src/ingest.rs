@@ -57,14 +57,23 @@ pub async fn sync<S: Source>(
             Ok(page) => page,
             Err(error) => {
                 let (id, reason) = (connector.clone(), format!("{error:#}"));
-                store.write(move |c| progress::put_error(c, &id, &reason)).await?;
+                store
+                    .write(move |c| progress::put_error(c, &id, &reason))
+                    .await?;
                 return Err(error.context(format!("cannot read {connector}")));
             }
         };
         cursor = page.next.clone().or(cursor);
         let (more, at, skipped) = (page.more, page.progress, page.skipped.clone());
-        let (id, roster, moment, is_first) = (connector.clone(), roster.clone(), now(), !stand.is_backfilled);
-        let stored = store.write(move |c| store_page(c, &id, &page, &roster, moment, is_first)).await?;
+        let (id, roster, moment, is_first) = (
+            connector.clone(),
+            roster.clone(),
+            now(),
+            !stand.is_backfilled,
+        );
+        let stored = store
+            .write(move |c| store_page(c, &id, &page, &roster, moment, is_first))
+            .await?;
         synced.events += stored.events;
         synced.threads += stored.threads;
         synced.skipped.extend(skipped);
@@ -100,14 +109,26 @@ pub fn store_page(
     let configured: Vec<_> = roster.handles_at(connector).collect();
     let names = Names::of(connector, &people::people(c, Some(connector))?, &configured);
 
-    let mut writer = Writer { c, names: &names, now, is_first, touched: BTreeMap::new(), synced: Synced::default(), tids: HashMap::new() };
+    let mut writer = Writer {
+        c,
+        names: &names,
+        now,
+        is_first,
+        touched: BTreeMap::new(),
+        synced: Synced::default(),
+        tids: HashMap::new(),
+    };
     for thread in &page.threads {
         writer.put_thread(thread, page)?;
     }
     for event in distinct(&page.events, &mut writer.synced.skipped) {
         writer.put_event(event)?;
     }
-    let Writer { mut touched, mut synced, .. } = writer;
+    let Writer {
+        mut touched,
+        mut synced,
+        ..
+    } = writer;
     conversations::group(c, &mut touched)?;
     let topics: BTreeSet<TopicId> = touched.values().map(|touched| touched.topic).collect();
     for topic in &topics {
@@ -116,7 +137,12 @@ pub fn store_page(
     synced.threads = topics.len();
     progress::put_skips(c, connector, &page.skipped, now)?;
     progress::put_skips(c, connector, &synced.skipped, now)?;
-    progress::put_cursor(c, connector, page.next.as_ref(), (!page.more).then_some(now))?;
+    progress::put_cursor(
+        c,
+        connector,
+        page.next.as_ref(),
+        (!page.more).then_some(now),
+    )?;
     Ok(synced)
 }
 
@@ -149,10 +175,15 @@ impl Writer<'_> {
     fn put_thread(&mut self, thread: &crate::model::Thread, page: &Page) -> Result<()> {
         let stored = events::find_thread(self.c, &thread.id)?;
         let tid = events::put_thread(self.c, thread)?;
-        self.tids.insert(thread.id.clone(), (tid, thread.kind, thread.space.clone()));
+        self.tids
+            .insert(thread.id.clone(), (tid, thread.kind, thread.space.clone()));
         let Some(stored) = stored else { return Ok(()) };
         if let (Some(before), Some(after)) = (&stored.ticket, &thread.ticket) {
-            let told: Vec<&Event> = page.events.iter().filter(|event| event.thread == thread.id).collect();
+            let told: Vec<&Event> = page
+                .events
+                .iter()
+                .filter(|event| event.thread == thread.id)
+                .collect();
             let mut unseen = Vec::new();
             for event in told {
                 if events::find_event(self.c, &event.id)?.is_none() {
@@ -178,19 +209,26 @@ impl Writer<'_> {
                 Ok(())
             }
             (_, Some(_)) => Ok(()),
-            (EventKind::Edited { .. } | EventKind::Deleted { .. } | EventKind::Reacted { .. }, None) => self.put_change(event),
+            (
+                EventKind::Edited { .. } | EventKind::Deleted { .. } | EventKind::Reacted { .. },
+                None,
+            ) => self.put_change(event),
             (_, None) => self.append(event, None).map(|_| ()),
         }
     }
 
     /// Stores an event about an earlier event, and what it does to it.
     fn put_change(&mut self, event: &Event) -> Result<()> {
-        let (EventKind::Edited { of } | EventKind::Deleted { of } | EventKind::Reacted { of, .. }) = &event.kind else {
+        let (EventKind::Edited { of } | EventKind::Deleted { of } | EventKind::Reacted { of, .. }) =
+            &event.kind
+        else {
             return Ok(());
         };
         let base = events::find_event(self.c, of)?;
         let added = self.append(event, base.as_ref().map(|base| base.seq))?;
-        let (Some(base), true) = (base, added.is_some()) else { return Ok(()) };
+        let (Some(base), true) = (base, added.is_some()) else {
+            return Ok(());
+        };
         match &event.kind {
             EventKind::Edited { .. } => {
                 events::replace_text(self.c, base.seq, &event.text.0, &event.aside)?;
@@ -208,8 +246,24 @@ impl Writer<'_> {
             Some(touched) => touched.topic.0,
             None => events::topic_of_thread(self.c, tid)?.map_or(tid, |(topic, _)| topic),
         };
-        let learned = if self.is_first { event.occurred_at.min(self.now) } else { self.now };
-        let Some(seq) = events::append(self.c, event, Placing { tid, topic, of_seq, learned })? else { return Ok(None) };
+        let learned = if self.is_first {
+            event.occurred_at.min(self.now)
+        } else {
+            self.now
+        };
+        let Some(seq) = events::append(
+            self.c,
+            event,
+            Placing {
+                tid,
+                topic,
+                of_seq,
+                learned,
+            },
+        )?
+        else {
+            return Ok(None);
+        };
         // An edit's or a reaction's own row holds no second copy of the mentions.
         if of_seq.is_none() {
             events::put_mentions(self.c, seq, &self.mentions_in(event))?;
@@ -232,13 +286,21 @@ impl Writer<'_> {
         Ok(Some(seq))
     }
 
-    fn thread_of(&mut self, event: &Event) -> Result<(u64, ThreadKind, Option<crate::model::SpaceId>)> {
+    fn thread_of(
+        &mut self,
+        event: &Event,
+    ) -> Result<(u64, ThreadKind, Option<crate::model::SpaceId>)> {
         if let Some(known) = self.tids.get(&event.thread) {
             return Ok(known.clone());
         }
-        let stored = events::find_thread(self.c, &event.thread)?
-            .with_context(|| format!("the event {} belongs to a thread that no page has brought", event.id))?;
-        let thread = events::thread(self.c, stored.tid)?.context("a stored thread cannot be read back")?;
+        let stored = events::find_thread(self.c, &event.thread)?.with_context(|| {
+            format!(
+                "the event {} belongs to a thread that no page has brought",
+                event.id
+            )
+        })?;
+        let thread =
+            events::thread(self.c, stored.tid)?.context("a stored thread cannot be read back")?;
         let known = (stored.tid, thread.kind, thread.space);
         self.tids.insert(event.thread.clone(), known.clone());
         Ok(known)
@@ -247,7 +309,12 @@ impl Writer<'_> {
     fn mentions_in(&self, event: &Event) -> BTreeSet<String> {
         let mut handles = self.names.mentioned_in(&event.text.0);
         handles.extend(self.names.mentioned_in(&event.aside));
-        handles.extend(event.mentions.iter().map(|handle| self.names.account(&handle.id).unwrap_or(&handle.id).to_owned()));
+        handles.extend(event.mentions.iter().map(|handle| {
+            self.names
+                .account(&handle.id)
+                .unwrap_or(&handle.id)
+                .to_owned()
+        }));
         handles
     }
 }
@@ -264,7 +331,9 @@ fn distinct<'a>(page: &'a [Event], skipped: &mut Vec<Skipped>) -> Vec<&'a Event>
             }
             Some(first) if first.text != event.text => skipped.push(Skipped {
                 at: event.id.to_string(),
-                reason: "the same id stands there twice with different words; the first one is kept".into(),
+                reason:
+                    "the same id stands there twice with different words; the first one is kept"
+                        .into(),
             }),
             Some(_) => {}
         }

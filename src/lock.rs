@@ -31,7 +31,9 @@ impl InstanceLock {
                 "another daybrief writes to {}; `daybrief run` keeps it up to date by itself, so stop it first",
                 data_dir.display()
             ),
-            Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+            Err(std::fs::TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
         }
     }
 }

@@ -664,6 +664,8 @@ pub enum Reason {
     HandledWithoutYou,
     /// A new ticket in the reader's area has no owner.
     UnownedInYourArea,
+    /// It was opened within the window and is still open.
+    JustOpened,
 }
 
 /// The last moment at which a reply still saves the asker a work day.
@@ -735,8 +737,25 @@ pub struct LoggedAsk {
 
 /// Words that trackers use for "done", lower case.
 const CLOSED_STATUSES: [&str; 19] = [
-    "closed", "done", "resolved", "fixed", "verified", "merged", "complete", "completed", "rejected", "duplicate",
-    "wontfix", "won't fix", "won't do", "invalid", "worksforme", "cancelled", "canceled", "released", "declined",
+    "closed",
+    "done",
+    "resolved",
+    "fixed",
+    "verified",
+    "merged",
+    "complete",
+    "completed",
+    "rejected",
+    "duplicate",
+    "wontfix",
+    "won't fix",
+    "won't do",
+    "invalid",
+    "worksforme",
+    "cancelled",
+    "canceled",
+    "released",
+    "declined",
 ];
 
 /// Returns whether a status word means "done".

@@ -9,8 +9,8 @@ use crate::model::{
     Asked, Change, EventKind, Handle, Logged, LoggedAsk, Member, Seq, ThreadKind, Ticket, Topic,
 };
 use crate::roster::Roster;
-use crate::store::night::Night;
 use crate::stage;
+use crate::store::night::Night;
 use crate::text::asks::{blocker_in, decision_in};
 
 /// One topic with something for the reader to know: what is new in it, and how it is theirs.
@@ -73,25 +73,64 @@ impl Mine {
 /// A topic comes up when others did something new in it, or when an open ask to the reader, an unanswered mention or
 /// nothing but time (a due date) makes it matter; `rank` decides what of it is shown.
 pub fn news_of<'a>(night: &'a Night, member: &Member, roster: &Roster) -> Vec<News<'a>> {
-    night.topics.values().map(|topic| news_in(topic, night, member, roster)).collect()
+    night
+        .topics
+        .values()
+        .map(|topic| news_in(topic, night, member, roster))
+        .collect()
 }
 
 fn news_in<'a>(topic: &'a Topic, night: &'a Night, member: &Member, roster: &Roster) -> News<'a> {
-    let is_mine = |logged: &Logged| logged.event.author.as_ref().is_some_and(|author| member.owns(author));
-    let is_bot = |logged: &Logged| {
-        logged.event.by_bot || logged.event.author.as_ref().is_some_and(|author| roster.is_bot(author))
+    let is_mine = |logged: &Logged| {
+        logged
+            .event
+            .author
+            .as_ref()
+            .is_some_and(|author| member.owns(author))
     };
-    let in_window: Vec<&Logged> =
-        topic.events.iter().filter(|logged| night.new.contains(&logged.seq) && !logged.is_removed).collect();
-    let (by_bots, new): (Vec<&Logged>, Vec<&Logged>) =
-        in_window.iter().copied().filter(|logged| !is_mine(logged)).partition(|logged| is_bot(logged));
+    let is_bot = |logged: &Logged| {
+        logged.event.by_bot
+            || logged
+                .event
+                .author
+                .as_ref()
+                .is_some_and(|author| roster.is_bot(author))
+    };
+    let in_window: Vec<&Logged> = topic
+        .events
+        .iter()
+        .filter(|logged| night.new.contains(&logged.seq) && !logged.is_removed)
+        .collect();
+    let (by_bots, new): (Vec<&Logged>, Vec<&Logged>) = in_window
+        .iter()
+        .copied()
+        .filter(|logged| !is_mine(logged))
+        .partition(|logged| is_bot(logged));
 
     let mine = mine_in(topic, member, &is_mine, &is_bot);
-    let names_me = |logged: &&Logged| logged.event.mentions.iter().any(|handle| member.owns(handle));
-    let mentions = new.iter().copied().filter(|logged| names_me(logged)).collect();
-    let asks = night.asks_to.iter().filter(|ask| ask.topic == topic.id && !is_answered_by_act(ask, topic, member)).collect();
-    let old: BTreeSet<Seq> =
-        night.old_mentions.iter().filter(|(_, id)| *id == topic.id).map(|(seq, _)| *seq).collect();
+    let names_me = |logged: &&Logged| {
+        logged
+            .event
+            .mentions
+            .iter()
+            .any(|handle| member.owns(handle))
+    };
+    let mentions = new
+        .iter()
+        .copied()
+        .filter(|logged| names_me(logged))
+        .collect();
+    let asks = night
+        .asks_to
+        .iter()
+        .filter(|ask| ask.topic == topic.id && !is_answered_by_act(ask, topic, member))
+        .collect();
+    let old: BTreeSet<Seq> = night
+        .old_mentions
+        .iter()
+        .filter(|(_, id)| *id == topic.id)
+        .map(|(seq, _)| *seq)
+        .collect();
     let last_act = last_act_of(topic, member);
     let old_mentions = topic
         .events
@@ -100,7 +139,11 @@ fn news_in<'a>(topic: &'a Topic, night: &'a Night, member: &Member, roster: &Ros
         .filter(|logged| last_act.is_none_or(|act| act < logged.event.occurred_at))
         .collect();
     let (decisions, blockers) = settled_in(topic, &new, roster);
-    let voices = new.iter().filter_map(|logged| logged.event.author.as_ref()).collect::<BTreeSet<_>>().len();
+    let voices = new
+        .iter()
+        .filter_map(|logged| logged.event.author.as_ref())
+        .collect::<BTreeSet<_>>()
+        .len();
     News {
         topic,
         change: change_of(topic, &in_window),
@@ -118,8 +161,19 @@ fn news_in<'a>(topic: &'a Topic, night: &'a Night, member: &Member, roster: &Ros
 
 /// Returns when the reader last did anything in a topic.
 fn last_act_of(topic: &Topic, member: &Member) -> Option<Timestamp> {
-    let by_me = |logged: &&Logged| logged.event.author.as_ref().is_some_and(|author| member.owns(author));
-    topic.events.iter().filter(by_me).map(|logged| logged.event.occurred_at).max()
+    let by_me = |logged: &&Logged| {
+        logged
+            .event
+            .author
+            .as_ref()
+            .is_some_and(|author| member.owns(author))
+    };
+    topic
+        .events
+        .iter()
+        .filter(by_me)
+        .map(|logged| logged.event.occurred_at)
+        .max()
 }
 
 /// Returns whether the reader did something in the topic after the ask: reacting is an act, too.
@@ -136,13 +190,17 @@ fn mine_in(
     let counted: Vec<&Logged> = topic
         .events
         .iter()
-        .filter(|logged| (logged.event.kind.is_said() || logged.event.kind.is_state_change()) && !is_bot(logged))
+        .filter(|logged| {
+            (logged.event.kind.is_said() || logged.event.kind.is_state_change()) && !is_bot(logged)
+        })
         .collect();
     let said_by_me = |logged: &&&Logged| is_mine(logged) && logged.event.kind.is_said();
     let owns = |handle: &Option<Handle>| handle.as_ref().is_some_and(|handle| member.owns(handle));
     let ticket = topic.thread.ticket.as_ref();
-    let opened_by_me = |logged: &&&Logged| is_mine(logged) && logged.event.kind == EventKind::Opened;
-    let posts = counted.iter().filter(said_by_me).count() - counted.iter().filter(opened_by_me).count();
+    let opened_by_me =
+        |logged: &&&Logged| is_mine(logged) && logged.event.kind == EventKind::Opened;
+    let posts =
+        counted.iter().filter(said_by_me).count() - counted.iter().filter(opened_by_me).count();
     let last_mine = counted.iter().rposition(|logged| is_mine(logged));
     Mine {
         posts,
@@ -154,23 +212,42 @@ fn mine_in(
         began: counted.first().is_some_and(|first| is_mine(first)),
         reported: ticket.is_some_and(|ticket| owns(&ticket.reporter)),
         owns: ticket.is_some_and(|ticket| owns(&ticket.assignee)),
-        reviews: ticket.is_some_and(|ticket| ticket.reviewers.iter().any(|reviewer| member.owns(reviewer))),
-        takes_part: topic.thread.participants.iter().any(|handle| member.owns(handle)),
+        reviews: ticket.is_some_and(|ticket| {
+            ticket
+                .reviewers
+                .iter()
+                .any(|reviewer| member.owns(reviewer))
+        }),
+        takes_part: topic
+            .thread
+            .participants
+            .iter()
+            .any(|handle| member.owns(handle)),
     }
 }
 
 /// Returns the change of a topic within the window: its events, and the ticket before and after them.
 pub fn change_of(topic: &Topic, in_window: &[&Logged]) -> Change {
     let after: Option<Ticket> = topic.thread.ticket.clone();
-    let is_opened = in_window.iter().any(|logged| logged.event.kind == EventKind::Opened);
+    let is_opened = in_window
+        .iter()
+        .any(|logged| logged.event.kind == EventKind::Opened);
     let before = after.clone().filter(|_| !is_opened).map(|mut ticket| {
         for logged in in_window.iter().rev() {
             ticket.undo(&logged.event.kind);
         }
         ticket
     });
-    let events = in_window.iter().map(|logged| logged.event.id.clone()).collect();
-    Change { thread: topic.thread.id.clone(), events, before, after }
+    let events = in_window
+        .iter()
+        .map(|logged| logged.event.id.clone())
+        .collect();
+    Change {
+        thread: topic.thread.id.clone(),
+        events,
+        before,
+        after,
+    }
 }
 
 type Cited<'a> = Vec<(&'a Logged, Range<usize>)>;

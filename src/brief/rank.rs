@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use jiff::civil;
 
-use super::changes::News;
-use crate::model::{AnswerBy, EventKind, Handle, ItemKind, Member, Reason, Section, ThreadKind};
+use super::changes::{News, is_ticket};
+use crate::model::{AnswerBy, EventKind, Handle, ItemKind, Member, Reason, Section};
 use crate::roster::Roster;
 use crate::schedule;
 use crate::store::night::Night;
@@ -35,6 +35,8 @@ pub struct Weights {
     pub due: f32,
     /// What resembles the reader's work, at most.
     pub like_my_work: f32,
+    /// A ticket that was opened and is still open.
+    pub just_opened: f32,
     /// Many voices, at most.
     pub voices: f32,
     /// A thread in which the reader had the last word keeps this share of its score.
@@ -54,6 +56,7 @@ impl Default for Weights {
             decided: 0.45,
             due: 0.6,
             like_my_work: 0.5,
+            just_opened: 0.3,
             voices: 0.3,
             handled: 0.2,
         }
@@ -106,21 +109,41 @@ pub struct Reader<'a> {
 
 /// Returns everything that could be shown, best first within the whole; what nobody should see is left out.
 pub fn rank<'a>(news: Vec<News<'a>>, night: &Night, reader: &Reader<'_>) -> Vec<Ranked<'a>> {
-    let mut ranked: Vec<Ranked<'a>> = news.into_iter().filter_map(|news| rank_one(news, night, reader)).collect();
+    let mut ranked: Vec<Ranked<'a>> = news
+        .into_iter()
+        .filter_map(|news| rank_one(news, night, reader))
+        .collect();
     ranked.sort_by(|a, b| {
         // Ties go to the newer topic, then to the id: the same log gives the same order.
-        let newest = |ranked: &Ranked<'_>| ranked.news.new.last().map(|logged| logged.event.occurred_at);
-        b.score.total_cmp(&a.score).then_with(|| newest(b).cmp(&newest(a))).then_with(|| a.news.topic.thread.id.cmp(&b.news.topic.thread.id))
+        let newest = |ranked: &Ranked<'_>| {
+            ranked
+                .news
+                .new
+                .last()
+                .map(|logged| logged.event.occurred_at)
+        };
+        b.score
+            .total_cmp(&a.score)
+            .then_with(|| newest(b).cmp(&newest(a)))
+            .then_with(|| a.news.topic.thread.id.cmp(&b.news.topic.thread.id))
     });
     ranked
 }
 
 fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ranked<'a>> {
     let signals = signals_of(&news, reader);
-    let lead = signals.iter().max_by(|a, b| a.weight.total_cmp(&b.weight))?;
+    let lead = signals
+        .iter()
+        .max_by(|a, b| a.weight.total_cmp(&b.weight))?;
     let (section, kind) = (lead.section, lead.kind);
     let rest: f32 = signals.iter().map(|signal| signal.weight).sum::<f32>() - lead.weight;
-    let mut score = (lead.weight + 0.3 * rest) * freshness(&news, night, reader);
+    // The team's signals are weak alone and count in full; the reader's own are strong, and two do not make one more urgent.
+    let share = if section == Section::WorthKnowing {
+        1.0
+    } else {
+        0.3
+    };
+    let mut score = (lead.weight + share * rest) * freshness(&news, night, reader);
     let is_handled = news.mine.had_last_word && news.asks.is_empty();
     if is_handled {
         score *= reader.weights.handled;
@@ -134,14 +157,26 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
             schedule::answer_by(asker, reader.member, night.window.upto.0)
         })
         .min_by_key(|answer| answer.by);
-    let mut reasons: Vec<(f32, Reason)> = signals.into_iter().map(|signal| (signal.weight, signal.reason)).collect();
+    let mut reasons: Vec<(f32, Reason)> = signals
+        .into_iter()
+        .map(|signal| (signal.weight, signal.reason))
+        .collect();
     reasons.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let mut reasons: Vec<Reason> = reasons.into_iter().map(|(_, reason)| reason).collect();
     reasons.dedup();
     if is_handled {
         reasons.push(Reason::YouHadTheLastWord);
     }
-    Some(Ranked { news, section, kind, reasons, score, is_carried, is_handled, answer_by })
+    Some(Ranked {
+        news,
+        section,
+        kind,
+        reasons,
+        score,
+        is_carried,
+        is_handled,
+        answer_by,
+    })
 }
 
 /// One way in which news matter to the reader.
@@ -156,7 +191,12 @@ fn signals_of(news: &News<'_>, reader: &Reader<'_>) -> Vec<Signal> {
     let mut signals = Vec::new();
     let mut add = |reason, weight: f32, section, kind| {
         if weight > 0.0 {
-            signals.push(Signal { reason, weight, section, kind });
+            signals.push(Signal {
+                reason,
+                weight,
+                section,
+                kind,
+            });
         }
     };
     let weights = &reader.weights;
@@ -164,19 +204,54 @@ fn signals_of(news: &News<'_>, reader: &Reader<'_>) -> Vec<Signal> {
 
     if !news.asks.is_empty() {
         // An ask that saves somebody's day when answered now outranks one that can wait.
-        let saved = news.asks.iter().map(|ask| work_time_saved(ask, reader)).fold(0.0, f32::max);
-        let reviews = news.asks.iter().all(|ask| ask.ask.kind == crate::model::AskKind::Review);
-        let reason = if reviews { Reason::ReviewRequested } else { Reason::AsksYou };
-        let age = if has_news { 1.0 } else { carried_share(news, reader) };
-        add(reason, weights.asked * age + 0.05 * saved.min(8.0) / 8.0, Section::NeedsYou, ItemKind::Ask);
+        let saved = news
+            .asks
+            .iter()
+            .map(|ask| work_time_saved(ask, reader))
+            .fold(0.0, f32::max);
+        let reviews = news
+            .asks
+            .iter()
+            .all(|ask| ask.ask.kind == crate::model::AskKind::Review);
+        let reason = if reviews {
+            Reason::ReviewRequested
+        } else {
+            Reason::AsksYou
+        };
+        let age = if has_news {
+            1.0
+        } else {
+            carried_share(news, reader)
+        };
+        add(
+            reason,
+            weights.asked * age + 0.05 * saved.min(8.0) / 8.0,
+            Section::NeedsYou,
+            ItemKind::Ask,
+        );
     }
     if requested_review(news, reader) {
-        add(Reason::ReviewRequested, weights.asked, Section::NeedsYou, ItemKind::Ask);
+        add(
+            Reason::ReviewRequested,
+            weights.asked,
+            Section::NeedsYou,
+            ItemKind::Ask,
+        );
     }
     if !news.mentions.is_empty() {
-        add(Reason::MentionsYou, weights.mentioned, Section::ChangedOnYours, ItemKind::Mention);
+        add(
+            Reason::MentionsYou,
+            weights.mentioned,
+            Section::ChangedOnYours,
+            ItemKind::Mention,
+        );
     } else if !news.old_mentions.is_empty() {
-        add(Reason::MentionsYou, weights.mentioned * 0.6, Section::ChangedOnYours, ItemKind::Mention);
+        add(
+            Reason::MentionsYou,
+            weights.mentioned * 0.6,
+            Section::ChangedOnYours,
+            ItemKind::Mention,
+        );
     }
     if has_news {
         own_signals(news, reader, &mut add);
@@ -186,63 +261,177 @@ fn signals_of(news: &News<'_>, reader: &Reader<'_>) -> Vec<Signal> {
     signals
 }
 
-fn own_signals(news: &News<'_>, reader: &Reader<'_>, add: &mut impl FnMut(Reason, f32, Section, ItemKind)) {
+fn own_signals(
+    news: &News<'_>,
+    reader: &Reader<'_>,
+    add: &mut impl FnMut(Reason, f32, Section, ItemKind),
+) {
     let (weights, mine) = (&reader.weights, &news.mine);
-    let changed_state = news.new.iter().any(|logged| logged.event.kind.is_state_change());
-    let kind = if changed_state { ItemKind::StatusChange } else { ItemKind::Reply };
-    let own = if changed_state { weights.own_state } else { weights.own_ticket };
+    let changed_state = news
+        .new
+        .iter()
+        .any(|logged| logged.event.kind.is_state_change());
+    let kind = if changed_state {
+        ItemKind::StatusChange
+    } else {
+        ItemKind::Reply
+    };
+    let own = if changed_state {
+        weights.own_state
+    } else {
+        weights.own_ticket
+    };
     if mine.owns {
         add(Reason::AssignedToYou, own, Section::ChangedOnYours, kind);
     }
     if mine.reported {
-        add(Reason::ReportedByYou, own.min(weights.own_ticket + 0.05), Section::ChangedOnYours, kind);
+        add(
+            Reason::ReportedByYou,
+            own.min(weights.own_ticket + 0.05),
+            Section::ChangedOnYours,
+            kind,
+        );
     }
     if mine.posts > 0 {
-        let distance = mine.distance.unwrap_or(usize::MAX).saturating_sub(news.new.len().min(3));
-        let weight = if distance <= 3 { weights.wrote_lately } else { weights.wrote_once };
+        let distance = mine
+            .distance
+            .unwrap_or(usize::MAX)
+            .saturating_sub(news.new.len().min(3));
+        let weight = if distance <= 3 {
+            weights.wrote_lately
+        } else {
+            weights.wrote_once
+        };
         add(Reason::YouWroteHere, weight, Section::ChangedOnYours, kind);
     }
     if mine.is_mine() && !news.blockers.is_empty() && (mine.owns || mine.reported) {
-        add(Reason::Blocks, weights.blocked, Section::Blockers, ItemKind::Blocker);
+        add(
+            Reason::Blocks,
+            weights.blocked,
+            Section::Blockers,
+            ItemKind::Blocker,
+        );
     }
     if mine.is_mine() && !news.decisions.is_empty() {
-        add(Reason::DecidedInYourArea, weights.decided, Section::ChangedOnYours, ItemKind::Decision);
+        add(
+            Reason::DecidedInYourArea,
+            weights.decided,
+            Section::ChangedOnYours,
+            ItemKind::Decision,
+        );
     }
 }
 
-fn team_signals(news: &News<'_>, reader: &Reader<'_>, add: &mut impl FnMut(Reason, f32, Section, ItemKind)) {
+fn team_signals(
+    news: &News<'_>,
+    reader: &Reader<'_>,
+    add: &mut impl FnMut(Reason, f32, Section, ItemKind),
+) {
     let weights = &reader.weights;
-    let is_new_ticket = news.new.iter().any(|logged| logged.event.kind == EventKind::Opened);
-    let kind = match news.topic.thread.kind {
-        ThreadKind::Ticket if is_new_ticket => ItemKind::NewTicket,
-        _ => ItemKind::Fyi,
+    let is_closed = news
+        .topic
+        .thread
+        .ticket
+        .as_ref()
+        .is_some_and(|ticket| ticket.is_closed);
+    let is_new_ticket = is_ticket(news.topic)
+        && news
+            .new
+            .iter()
+            .any(|logged| logged.event.kind == EventKind::Opened);
+    let kind = if is_new_ticket {
+        ItemKind::NewTicket
+    } else {
+        ItemKind::Fyi
     };
     let closeness = closeness_to(news, reader);
-    add(Reason::LikeYourWork, weights.like_my_work * closeness, Section::WorthKnowing, kind);
+    if !news.decisions.is_empty() && !news.mine.is_mine() {
+        add(
+            Reason::DecidedInYourArea,
+            weights.decided * (0.5 + 0.5 * closeness),
+            Section::WorthKnowing,
+            ItemKind::Decision,
+        );
+    }
+    // What is over and was not the reader's is over: nobody acts on it.
+    if is_closed {
+        return;
+    }
+    add(
+        Reason::LikeYourWork,
+        weights.like_my_work * closeness,
+        Section::WorthKnowing,
+        kind,
+    );
+    if is_new_ticket {
+        add(
+            Reason::JustOpened,
+            weights.just_opened,
+            Section::WorthKnowing,
+            kind,
+        );
+    }
     // Two voices are a talk, one is a note; from six on more say nothing new.
     let crowd = (news.voices.saturating_sub(1) as f32 / 5.0).min(1.0);
-    add(Reason::ManyVoices, weights.voices * crowd, Section::WorthKnowing, kind);
-    if !news.decisions.is_empty() && !news.mine.is_mine() {
-        add(Reason::DecidedInYourArea, weights.decided * (0.5 + 0.5 * closeness), Section::WorthKnowing, ItemKind::Decision);
-    }
+    add(
+        Reason::ManyVoices,
+        weights.voices * crowd,
+        Section::WorthKnowing,
+        kind,
+    );
 }
 
-fn due_signals(news: &News<'_>, reader: &Reader<'_>, add: &mut impl FnMut(Reason, f32, Section, ItemKind)) {
-    let Some(ticket) = news.topic.thread.ticket.as_ref().filter(|ticket| !ticket.is_closed && news.mine.owns) else {
+fn due_signals(
+    news: &News<'_>,
+    reader: &Reader<'_>,
+    add: &mut impl FnMut(Reason, f32, Section, ItemKind),
+) {
+    let Some(ticket) = news
+        .topic
+        .thread
+        .ticket
+        .as_ref()
+        .filter(|ticket| !ticket.is_closed && news.mine.owns)
+    else {
         return;
     };
     if let Some(due) = ticket.due
         && due <= reader.today
     {
-        let reason = if due == reader.today { Reason::DueToday } else { Reason::Overdue };
-        add(reason, reader.weights.due + 0.1, Section::NeedsYou, ItemKind::Due);
+        let reason = if due == reader.today {
+            Reason::DueToday
+        } else {
+            Reason::Overdue
+        };
+        add(
+            reason,
+            reader.weights.due + 0.1,
+            Section::NeedsYou,
+            ItemKind::Due,
+        );
     }
-    let Some(last) = news.topic.events.iter().map(|logged| logged.event.occurred_at).max() else { return };
+    let Some(last) = news
+        .topic
+        .events
+        .iter()
+        .map(|logged| logged.event.occurred_at)
+        .max()
+    else {
+        return;
+    };
     let last = last.to_zoned(reader.member.time_zone.clone()).date();
     let still = schedule::work_days_between(reader.member, last, reader.today);
     // Named when it becomes stale and once a week from then on, or it would be there every morning.
-    if news.new.is_empty() && still >= reader.stale_after_days && (still - reader.stale_after_days).is_multiple_of(5) {
-        add(Reason::NoMovement(still), reader.weights.due - 0.2, Section::ChangedOnYours, ItemKind::Stale);
+    if news.new.is_empty()
+        && still >= reader.stale_after_days
+        && (still - reader.stale_after_days).is_multiple_of(5)
+    {
+        add(
+            Reason::NoMovement(still),
+            reader.weights.due - 0.2,
+            Section::ChangedOnYours,
+            ItemKind::Stale,
+        );
     }
 }
 
@@ -254,14 +443,18 @@ fn requested_review(news: &News<'_>, reader: &Reader<'_>) -> bool {
 }
 
 fn work_time_saved(ask: &crate::model::LoggedAsk, reader: &Reader<'_>) -> f32 {
-    let Some(asker) = reader.roster.member_of(&ask.ask.from) else { return 0.0 };
+    let Some(asker) = reader.roster.member_of(&ask.ask.from) else {
+        return 0.0;
+    };
     let now = schedule::day_start(reader.member, reader.today);
     schedule::work_time_saved(asker, reader.member, now) as f32
 }
 
 /// Returns what an ask from before the window keeps of its weight: a work week halves it.
 fn carried_share(news: &News<'_>, reader: &Reader<'_>) -> f32 {
-    let Some(asked) = news.asks.iter().map(|ask| ask.ask.asked_at).max() else { return 1.0 };
+    let Some(asked) = news.asks.iter().map(|ask| ask.ask.asked_at).max() else {
+        return 1.0;
+    };
     let date = asked.to_zoned(reader.member.time_zone.clone()).date();
     let days = schedule::work_days_between(reader.member, date, reader.today);
     0.5_f32.powf(days as f32 / 5.0)
@@ -269,13 +462,20 @@ fn carried_share(news: &News<'_>, reader: &Reader<'_>) -> f32 {
 
 /// Returns how close the people behind the news are to the reader, 0 to 1.
 fn closeness_to(news: &News<'_>, reader: &Reader<'_>) -> f32 {
-    let authors = news.new.iter().filter_map(|logged| logged.event.author.as_ref());
-    authors.filter_map(|author| reader.closeness.get(author)).fold(0.0, |best: f32, close| best.max(*close))
+    let authors = news
+        .new
+        .iter()
+        .filter_map(|logged| logged.event.author.as_ref());
+    authors
+        .filter_map(|author| reader.closeness.get(author))
+        .fold(0.0, |best: f32, close| best.max(*close))
 }
 
 /// Returns 1 for news of this moment and one half for news twelve work-free hours old, never less than one half.
 fn freshness(news: &News<'_>, night: &Night, _reader: &Reader<'_>) -> f32 {
-    let Some(newest) = news.new.iter().map(|logged| logged.learned).max() else { return 1.0 };
+    let Some(newest) = news.new.iter().map(|logged| logged.learned).max() else {
+        return 1.0;
+    };
     let hours = night.window.upto.0.duration_since(newest.0).as_secs_f32() / 3600.0;
     0.5 + 0.5 * 0.5_f32.powf(hours.max(0.0) / 12.0)
 }

@@ -3,10 +3,20 @@ use crate::model::*;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 pub struct Screen {}
-impl Screen { pub fn bold(&self, t: &str) -> String { t.to_owned() } }
-pub fn plain(t: &str) -> String { t.to_owned() }
-pub fn markdown(_: &Briefing, _: &Member, _: Timestamp) -> String { String::new() }
-pub fn terminal(b: &Briefing, _: &Member, _: Timestamp, _: &Screen) -> String { format!("{b:#?}") }
+impl Screen {
+    pub fn bold(&self, t: &str) -> String {
+        t.to_owned()
+    }
+}
+pub fn plain(t: &str) -> String {
+    t.to_owned()
+}
+pub fn markdown(_: &Briefing, _: &Member, _: Timestamp) -> String {
+    String::new()
+}
+pub fn terminal(b: &Briefing, _: &Member, _: Timestamp, _: &Screen) -> String {
+    format!("{b:#?}")
+}
 pub fn to_json(b: &Briefing) -> Value {
     json!({"member": b.member.as_str(), "date": b.date.to_string(), "window": {"from": b.window.after.0.to_string(), "to": b.window.upto.0.to_string()},
     "quiet": b.is_quiet(), "headline": b.headline,

@@ -27,8 +27,15 @@ pub fn replay(
 ) -> Result<()> {
     let upto_seq = events::last_seq(c)?;
     let mut mornings: Vec<(jiff::Timestamp, &Member, Date)> = Vec::new();
-    for member in roster.members.iter().filter(|member| member.is_briefed && wanted(&member.id)) {
-        for date in from.series(jiff::Span::new().days(1)).take_while(|date| *date <= to) {
+    for member in roster
+        .members
+        .iter()
+        .filter(|member| member.is_briefed && wanted(&member.id))
+    {
+        for date in from
+            .series(jiff::Span::new().days(1))
+            .take_while(|date| *date <= to)
+        {
             if schedule::is_workday(member, date) {
                 mornings.push((schedule::day_start(member, date), member, date));
             }
@@ -38,8 +45,20 @@ pub fn replay(
     for (start, member, date) in mornings {
         let before = schedule::last_workday_before(member, date);
         let previous_upto = before.map(|before| Learned(schedule::day_start(member, before)));
-        let window = Window { after: Learned(schedule::window_after(member, date)), upto: Learned(start), upto_seq };
-        show(&briefing(c, member, roster, window, previous_upto, style, Vec::new())?)?;
+        let window = Window {
+            after: Learned(schedule::window_after(member, date)),
+            upto: Learned(start),
+            upto_seq,
+        };
+        show(&briefing(
+            c,
+            member,
+            roster,
+            window,
+            previous_upto,
+            style,
+            Vec::new(),
+        )?)?;
     }
     Ok(())
 }

@@ -20,13 +20,24 @@ pub struct Caps {
     pub carried: usize,
     /// The most lines worth knowing from one place.
     pub a_space: usize,
-    /// The most threads that share a line.
+    /// The most threads of the reader's that share a line.
     pub a_line: usize,
+    /// The most threads of the team's that share a line; each shows a piece of its title.
+    pub a_team_line: usize,
 }
 
 impl Default for Caps {
     fn default() -> Self {
-        Caps { items: 9, needs_you: 4, blockers: 2, worth_knowing: 3, carried: 3, a_space: 2, a_line: 10 }
+        Caps {
+            items: 9,
+            needs_you: 4,
+            blockers: 2,
+            worth_knowing: 3,
+            carried: 3,
+            a_space: 2,
+            a_line: 10,
+            a_team_line: 8,
+        }
     }
 }
 
@@ -60,22 +71,42 @@ pub struct Selection<'a> {
 pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
     let mut selection = Selection::default();
     let (direct, team): (Vec<_>, Vec<_>) = ranked.into_iter().partition(Ranked::is_direct);
-    let (handled, mut direct): (Vec<_>, Vec<_>) = direct.into_iter().partition(|ranked| ranked.is_handled);
+    let (handled, mut direct): (Vec<_>, Vec<_>) =
+        direct.into_iter().partition(|ranked| ranked.is_handled);
     keep_carried(&mut direct, caps.carried, &mut selection);
 
     let mut needs = take(&mut direct, Section::NeedsYou, caps.needs_you);
     let blockers = take(&mut direct, Section::Blockers, caps.blockers);
     // First what must be answered soonest; asks without a deadline keep their rank behind.
-    needs.sort_by_key(|ranked| (ranked.answer_by.is_none(), ranked.answer_by.map(|answer| answer.by)));
+    needs.sort_by_key(|ranked| {
+        (
+            ranked.answer_by.is_none(),
+            ranked.answer_by.map(|answer| answer.by),
+        )
+    });
 
     let mut worth = worth_knowing(team, caps, &mut selection);
     let room = caps.items.saturating_sub(needs.len() + blockers.len());
-    let changed = changed_lines(direct, room.saturating_sub(worth.len().min(2)).max(1), caps, &mut selection);
+    let changed = changed_lines(
+        direct,
+        room.saturating_sub(worth.len().min(2)).max(1),
+        caps,
+        &mut selection,
+    );
     worth.truncate(room.saturating_sub(changed.len()));
 
-    let alone = |section| move |ranked| Line { section, ranked: vec![ranked] };
-    selection.lines.extend(needs.into_iter().map(alone(Section::NeedsYou)));
-    selection.lines.extend(blockers.into_iter().map(alone(Section::Blockers)));
+    let alone = |section| {
+        move |ranked| Line {
+            section,
+            ranked: vec![ranked],
+        }
+    };
+    selection
+        .lines
+        .extend(needs.into_iter().map(alone(Section::NeedsYou)));
+    selection
+        .lines
+        .extend(blockers.into_iter().map(alone(Section::Blockers)));
     selection.lines.extend(changed);
     selection.lines.extend(worth);
     selection.also.extend(handled);
@@ -112,19 +143,40 @@ fn take<'a>(direct: &mut Vec<Ranked<'a>>, section: Section, most: usize) -> Vec<
 }
 
 /// Returns lines for what changed on the reader's: the best alone, the rest by kind, what does not fit in `also`.
-fn changed_lines<'a>(direct: Vec<Ranked<'a>>, room: usize, caps: &Caps, selection: &mut Selection<'a>) -> Vec<Line<'a>> {
-    let line = |ranked| Line { section: Section::ChangedOnYours, ranked };
+fn changed_lines<'a>(
+    direct: Vec<Ranked<'a>>,
+    room: usize,
+    caps: &Caps,
+    selection: &mut Selection<'a>,
+) -> Vec<Line<'a>> {
+    let line = |ranked| Line {
+        section: Section::ChangedOnYours,
+        ranked,
+    };
     if direct.len() <= room {
-        return direct.into_iter().map(|ranked| line(vec![ranked])).collect();
+        return direct
+            .into_iter()
+            .map(|ranked| line(vec![ranked]))
+            .collect();
     }
     // The more is left over, the more places go to lines that are shared.
-    let shared_places = if direct.len() > room + caps.a_line { 2 } else { 1 };
+    let shared_places = if direct.len() > room + caps.a_line {
+        2
+    } else {
+        1
+    };
     let alone = room.saturating_sub(shared_places);
     let mut rest = direct;
-    let mut lines: Vec<Line<'a>> = rest.drain(..alone.min(rest.len())).map(|ranked| line(vec![ranked])).collect();
+    let mut lines: Vec<Line<'a>> = rest
+        .drain(..alone.min(rest.len()))
+        .map(|ranked| line(vec![ranked]))
+        .collect();
     let mut groups: BTreeMap<ThreadKind, Vec<Ranked<'a>>> = BTreeMap::new();
     for ranked in rest {
-        groups.entry(ranked.news.topic.thread.kind).or_default().push(ranked);
+        groups
+            .entry(ranked.news.topic.thread.kind)
+            .or_default()
+            .push(ranked);
     }
     let mut groups: Vec<Vec<Ranked<'a>>> = groups.into_values().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
@@ -135,7 +187,11 @@ fn changed_lines<'a>(direct: Vec<Ranked<'a>>, room: usize, caps: &Caps, selectio
             selection.also.extend(over);
         } else {
             for ranked in group {
-                if lines.len() < room { lines.push(line(vec![ranked])) } else { selection.also.push(ranked) }
+                if lines.len() < room {
+                    lines.push(line(vec![ranked]))
+                } else {
+                    selection.also.push(ranked)
+                }
             }
         }
     }
@@ -144,7 +200,11 @@ fn changed_lines<'a>(direct: Vec<Ranked<'a>>, room: usize, caps: &Caps, selectio
 }
 
 /// Returns lines of the team's: what stands out alone, further tickets of one kind on a shared line.
-fn worth_knowing<'a>(team: Vec<Ranked<'a>>, caps: &Caps, selection: &mut Selection<'a>) -> Vec<Line<'a>> {
+fn worth_knowing<'a>(
+    team: Vec<Ranked<'a>>,
+    caps: &Caps,
+    selection: &mut Selection<'a>,
+) -> Vec<Line<'a>> {
     let mut a_space: BTreeMap<Option<SpaceId>, usize> = BTreeMap::new();
     let (mut lines, mut tickets) = (Vec::new(), Vec::new());
     for ranked in team {
@@ -152,27 +212,43 @@ fn worth_knowing<'a>(team: Vec<Ranked<'a>>, caps: &Caps, selection: &mut Selecti
             selection.omitted += 1;
             continue;
         }
-        let from_here = a_space.entry(ranked.news.topic.thread.space.clone()).or_default();
+        let from_here = a_space
+            .entry(ranked.news.topic.thread.space.clone())
+            .or_default();
         if lines.len() + 1 < caps.worth_knowing && *from_here < caps.a_space {
             *from_here += 1;
-            lines.push(Line { section: Section::WorthKnowing, ranked: vec![ranked] });
-        } else if ranked.news.topic.thread.kind == ThreadKind::Ticket && tickets.len() < caps.a_line {
+            lines.push(Line {
+                section: Section::WorthKnowing,
+                ranked: vec![ranked],
+            });
+        } else if ranked.news.topic.thread.kind == ThreadKind::Ticket
+            && tickets.len() < caps.a_team_line
+        {
             tickets.push(ranked);
         } else {
             selection.omitted += 1;
         }
     }
     if tickets.len() >= LEAST_GROUP {
-        lines.push(Line { section: Section::WorthKnowing, ranked: tickets });
+        lines.push(Line {
+            section: Section::WorthKnowing,
+            ranked: tickets,
+        });
     } else if let Some(ranked) = tickets.into_iter().next() {
-        lines.push(Line { section: Section::WorthKnowing, ranked: vec![ranked] });
+        lines.push(Line {
+            section: Section::WorthKnowing,
+            ranked: vec![ranked],
+        });
     }
     lines
 }
 
 /// Returns what a shared line is about.
 pub fn kind_of_group(line: &Line<'_>) -> ItemKind {
-    let first = line.ranked.first().map_or(ItemKind::Fyi, |ranked| ranked.kind);
+    let first = line
+        .ranked
+        .first()
+        .map_or(ItemKind::Fyi, |ranked| ranked.kind);
     let is_same = line.ranked.iter().all(|ranked| ranked.kind == first);
     match (is_same, line.section) {
         (true, _) => first,

@@ -13,7 +13,8 @@ use super::changes::is_ticket;
 use super::rank::{Ranked, Reader};
 use super::select::{Line, kind_of_group};
 use crate::model::{
-    Asked, BriefingItem, Citation, EventKind, ItemKind, Logged, Reason, Section, ThreadKind, ThreadRef, Topic,
+    Asked, BriefingItem, Citation, EventKind, ItemKind, Logged, Reason, Section, ThreadKind,
+    ThreadRef, Topic,
 };
 use crate::text::{first_good_sentence, quote};
 
@@ -28,17 +29,55 @@ pub struct Lengths {
     pub quotes: usize,
     /// The most quotes of a line worth knowing.
     pub team_quotes: usize,
+    /// The most words of a title on a shared line.
+    pub shared_title: usize,
 }
 
 impl Lengths {
     /// The lengths to try, widest first; the last is facts alone.
     pub const LADDER: [Lengths; 6] = [
-        Lengths { title: 10, quote: 20, quotes: 2, team_quotes: 1 },
-        Lengths { title: 8, quote: 20, quotes: 1, team_quotes: 1 },
-        Lengths { title: 8, quote: 16, quotes: 1, team_quotes: 1 },
-        Lengths { title: 7, quote: 14, quotes: 1, team_quotes: 0 },
-        Lengths { title: 6, quote: 10, quotes: 1, team_quotes: 0 },
-        Lengths { title: 5, quote: 0, quotes: 0, team_quotes: 0 },
+        Lengths {
+            title: 10,
+            quote: 20,
+            quotes: 2,
+            team_quotes: 1,
+            shared_title: 4,
+        },
+        Lengths {
+            title: 8,
+            quote: 20,
+            quotes: 1,
+            team_quotes: 1,
+            shared_title: 4,
+        },
+        Lengths {
+            title: 8,
+            quote: 16,
+            quotes: 1,
+            team_quotes: 1,
+            shared_title: 3,
+        },
+        Lengths {
+            title: 7,
+            quote: 14,
+            quotes: 1,
+            team_quotes: 0,
+            shared_title: 3,
+        },
+        Lengths {
+            title: 6,
+            quote: 10,
+            quotes: 1,
+            team_quotes: 0,
+            shared_title: 2,
+        },
+        Lengths {
+            title: 5,
+            quote: 0,
+            quotes: 0,
+            team_quotes: 0,
+            shared_title: 0,
+        },
     ];
 }
 
@@ -53,9 +92,18 @@ pub fn item_of(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> Briefi
     }
 }
 
-fn single(ranked: &Ranked<'_>, section: Section, reader: &Reader<'_>, lengths: Lengths) -> BriefingItem {
+fn single(
+    ranked: &Ranked<'_>,
+    section: Section,
+    reader: &Reader<'_>,
+    lengths: Lengths,
+) -> BriefingItem {
     let news = &ranked.news;
-    let most = if section == Section::WorthKnowing { lengths.team_quotes } else { lengths.quotes };
+    let most = if section == Section::WorthKnowing {
+        lengths.team_quotes
+    } else {
+        lengths.quotes
+    };
     let quoted = quotes_of(ranked, most, lengths.quote, reader);
     let facts = facts_of(ranked, reader);
     let mut citations: Vec<Citation> = Vec::new();
@@ -66,12 +114,19 @@ fn single(ranked: &Ranked<'_>, section: Section, reader: &Reader<'_>, lengths: L
     for (logged, words, is_cut) in &quoted {
         let citation = citation_of(logged, words.clone(), reader);
         let author = citation.author.as_deref().unwrap_or("somebody");
-        parts.push(format!("{author}: “{words}{}”", if *is_cut { "…" } else { "" }));
+        parts.push(format!(
+            "{author}: “{words}{}”",
+            if *is_cut { "…" } else { "" }
+        ));
         citations.push(citation);
     }
     // The events behind the facts are cited without words.
     for logged in cited_facts(ranked) {
-        if citations.len() < 3 && !citations.iter().any(|citation| citation.event == logged.event.id) {
+        if citations.len() < 3
+            && !citations
+                .iter()
+                .any(|citation| citation.event == logged.event.id)
+        {
             citations.push(citation_of(logged, String::new(), reader));
         }
     }
@@ -92,7 +147,11 @@ fn single(ranked: &Ranked<'_>, section: Section, reader: &Reader<'_>, lengths: L
 /// Several topics of a kind on one line: each with its label and its fact.
 fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingItem {
     let kind = kind_of_group(line);
-    let what = match line.ranked.first().map(|ranked| ranked.news.topic.thread.kind) {
+    let what = match line
+        .ranked
+        .first()
+        .map(|ranked| ranked.news.topic.thread.kind)
+    {
         Some(ThreadKind::Ticket) => "tickets",
         Some(ThreadKind::Mail) => "mail threads",
         Some(ThreadKind::Conversation) => "conversations",
@@ -109,15 +168,22 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
     for ranked in &line.ranked {
         reasons.extend(ranked.reasons.first().cloned());
         let label = label_of(ranked.news.topic, reader);
-        parts.push(match brief_fact(ranked) {
-            fact if fact.is_empty() => label,
-            fact => format!("{label} {fact}"),
+        // The reader knows their own threads by key; the team's need a piece of the title.
+        let said = match line.section {
+            Section::WorthKnowing => {
+                first_words(&ranked.news.topic.thread.title, lengths.shared_title)
+            }
+            _ => brief_fact(ranked),
+        };
+        parts.push(if said.is_empty() {
+            label
+        } else {
+            format!("{label} {said}")
         });
         threads.extend(threads_of(ranked, reader));
         let cited = ranked.news.mentions.first().or(ranked.news.new.last());
         citations.extend(cited.map(|logged| citation_of(logged, String::new(), reader)));
     }
-    let _ = lengths;
     BriefingItem {
         section: line.section,
         kind,
@@ -128,7 +194,11 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
         citations,
         reasons: reasons.into_iter().collect(),
         answer_by: None,
-        score: line.ranked.iter().map(|ranked| ranked.score).fold(0.0, f32::max),
+        score: line
+            .ranked
+            .iter()
+            .map(|ranked| ranked.score)
+            .fold(0.0, f32::max),
     }
 }
 
@@ -147,35 +217,74 @@ pub fn label_of(topic: &Topic, reader: &Reader<'_>) -> String {
 fn threads_of(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Vec<ThreadRef> {
     let topic = ranked.news.topic;
     let label = label_of(topic, reader);
-    let main = ThreadRef { id: topic.thread.id.clone(), url: topic.thread.url.clone(), label: label.clone() };
+    let main = ThreadRef {
+        id: topic.thread.id.clone(),
+        url: topic.thread.url.clone(),
+        label: label.clone(),
+    };
     let mut seen = BTreeSet::from([topic.thread.id.clone()]);
-    let further = ranked.news.new.iter().chain(&ranked.news.old_mentions).filter(|logged| seen.insert(logged.event.thread.clone()));
+    let further = ranked
+        .news
+        .new
+        .iter()
+        .chain(&ranked.news.old_mentions)
+        .filter(|logged| seen.insert(logged.event.thread.clone()));
     let further: Vec<ThreadRef> = further
         .take(THREADS_A_LINE)
-        .map(|logged| ThreadRef { id: logged.event.thread.clone(), url: logged.event.url.clone(), label: label.clone() })
+        .map(|logged| ThreadRef {
+            id: logged.event.thread.clone(),
+            url: logged.event.url.clone(),
+            label: label.clone(),
+        })
         .collect();
     [main].into_iter().chain(further).collect()
 }
 
 /// Returns a topic as the list at the end names it.
+///
+/// Within a talk that the source does not thread, the message that names the reader is the place to look at.
 pub fn thread_ref(ranked: &Ranked<'_>, reader: &Reader<'_>) -> ThreadRef {
     let topic = ranked.news.topic;
-    ThreadRef { id: topic.thread.id.clone(), url: topic.thread.url.clone(), label: label_of(topic, reader) }
+    let label = label_of(topic, reader);
+    match ranked.news.mentions.last() {
+        Some(named) if named.event.thread != topic.thread.id => ThreadRef {
+            id: named.event.thread.clone(),
+            url: named.event.url.clone(),
+            label,
+        },
+        _ => ThreadRef {
+            id: topic.thread.id.clone(),
+            url: topic.thread.url.clone(),
+            label,
+        },
+    }
 }
 
 fn headline_of(ranked: &Ranked<'_>, reader: &Reader<'_>, words: usize) -> String {
     let news = &ranked.news;
     let title = title_of(news.topic, words);
     let name = |logged: Option<&&Logged>| {
-        logged.and_then(|logged| logged.event.author.as_ref()).map(|author| reader.roster.name_of(author))
+        logged
+            .and_then(|logged| logged.event.author.as_ref())
+            .map(|author| reader.roster.name_of(author))
     };
     let lead = match ranked.kind {
         ItemKind::Ask => {
-            let asker = news.asks.first().map(|ask| reader.roster.name_of(&ask.ask.from));
-            let what = if ranked.reasons.contains(&Reason::ReviewRequested) { "asks you for a review" } else { "asks you" };
-            asker.map(|asker| format!("{asker} {what}")).or_else(|| Some("your review is asked for".to_owned()))
+            let asker = news
+                .asks
+                .first()
+                .map(|ask| reader.roster.name_of(&ask.ask.from));
+            let what = if ranked.reasons.contains(&Reason::ReviewRequested) {
+                "asks you for a review"
+            } else {
+                "asks you"
+            };
+            asker
+                .map(|asker| format!("{asker} {what}"))
+                .or_else(|| Some("your review is asked for".to_owned()))
         }
-        ItemKind::Mention => name(news.mentions.first().or(news.old_mentions.first())).map(|author| format!("{author} names you")),
+        ItemKind::Mention => name(news.mentions.first().or(news.old_mentions.first()))
+            .map(|author| format!("{author} names you")),
         ItemKind::Decision => Some("decided".to_owned()),
         ItemKind::Blocker => Some("blocked".to_owned()),
         _ => None,
@@ -193,22 +302,39 @@ fn title_of(topic: &Topic, words: usize) -> String {
     if !topic.thread.title.is_empty() {
         return first_words(&topic.thread.title, words);
     }
-    let opening = topic.events.iter().find(|logged| logged.event.kind.is_said() && !logged.is_removed);
-    let Some(text) = opening.map(|logged| &logged.event.text.0) else { return String::new() };
-    let Some(range) = first_good_sentence(text) else { return String::new() };
+    let opening = topic
+        .events
+        .iter()
+        .find(|logged| logged.event.kind.is_said() && !logged.is_removed);
+    let Some(text) = opening.map(|logged| &logged.event.text.0) else {
+        return String::new();
+    };
+    let Some(range) = first_good_sentence(text) else {
+        return String::new();
+    };
     let opening = quote(text, range, words);
-    if opening.is_cut { format!("{}…", opening.text) } else { opening.text }
+    if opening.is_cut {
+        format!("{}…", opening.text)
+    } else {
+        opening.text
+    }
 }
 
 fn first_words(text: &str, words: usize) -> String {
     let cut = quote(text, 0..text.len(), words);
-    if cut.is_cut { format!("{}…", cut.text) } else { cut.text }
+    if cut.is_cut {
+        format!("{}…", cut.text)
+    } else {
+        cut.text
+    }
 }
 
 fn voices(ranked: &Ranked<'_>, reader: &Reader<'_>) -> String {
     let mut names: Vec<String> = Vec::new();
     for logged in &ranked.news.new {
-        let Some(author) = &logged.event.author else { continue };
+        let Some(author) = &logged.event.author else {
+            continue;
+        };
         let name = reader.roster.name_of(author);
         if !names.contains(&name) {
             names.push(name);
@@ -225,15 +351,32 @@ fn facts_of(ranked: &Ranked<'_>, reader: &Reader<'_>) -> String {
     for reason in &ranked.reasons {
         match reason {
             Reason::DueToday => facts.push("due today".to_owned()),
-            Reason::Overdue => facts.extend(due_of(news.topic).map(|due| format!("overdue since {due}"))),
+            Reason::Overdue => {
+                facts.extend(due_of(news.topic).map(|due| format!("overdue since {due}")))
+            }
             Reason::NoMovement(days) => facts.push(format!("no movement for {days} work days")),
             _ => {}
         }
     }
-    let said = news.new.iter().filter(|logged| logged.event.kind == EventKind::Posted).count();
+    let said = news
+        .new
+        .iter()
+        .filter(|logged| logged.event.kind == EventKind::Posted)
+        .count();
     if said > 1 {
-        let word = if is_ticket(news.topic) { "comments" } else { "messages" };
-        facts.push(format!("{said} {word} by {}", if news.voices == 1 { "one".to_owned() } else { news.voices.to_string() }));
+        let word = if is_ticket(news.topic) {
+            "comments"
+        } else {
+            "messages"
+        };
+        facts.push(format!(
+            "{said} {word} by {}",
+            if news.voices == 1 {
+                "one".to_owned()
+            } else {
+                news.voices.to_string()
+            }
+        ));
     }
     if ranked.is_carried
         && let Some(ask) = news.asks.first()
@@ -249,19 +392,33 @@ fn due_of(topic: &Topic) -> Option<jiff::civil::Date> {
 }
 
 fn state_facts(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Vec<String> {
-    let local = |at: Timestamp| at.to_zoned(reader.member.time_zone.clone()).strftime("%a %H:%M").to_string();
-    let name = |handle: &Option<crate::model::Handle>| handle.as_ref().map(|handle| reader.roster.name_of(handle));
+    let local = |at: Timestamp| {
+        at.to_zoned(reader.member.time_zone.clone())
+            .strftime("%a %H:%M")
+            .to_string()
+    };
+    let name = |handle: &Option<crate::model::Handle>| {
+        handle.as_ref().map(|handle| reader.roster.name_of(handle))
+    };
     let mut facts = Vec::new();
     for logged in &ranked.news.new {
-        let by = name(&logged.event.author).map(|by| format!(" by {by}")).unwrap_or_default();
+        let by = name(&logged.event.author)
+            .map(|by| format!(" by {by}"))
+            .unwrap_or_default();
         let at = local(logged.event.occurred_at);
         match &logged.event.kind {
             EventKind::Opened if is_ticket(ranked.news.topic) => facts.push(format!("new{by}")),
-            EventKind::Transitioned { to, .. } => facts.push(format!("{}{by} {at}", crate::text::safe(to))),
-            EventKind::Assigned { to, .. } => {
-                facts.push(name(to).map_or("owner taken off".to_owned(), |to| format!("now {to}’s{by}")));
+            EventKind::Transitioned { to, .. } => {
+                facts.push(format!("{}{by} {at}", crate::text::safe(to)))
             }
-            EventKind::Prioritized { to: Some(to), .. } => facts.push(format!("priority {}", crate::text::safe(to))),
+            EventKind::Assigned { to, .. } => {
+                facts.push(
+                    name(to).map_or("owner taken off".to_owned(), |to| format!("now {to}’s{by}")),
+                );
+            }
+            EventKind::Prioritized { to: Some(to), .. } => {
+                facts.push(format!("priority {}", crate::text::safe(to)))
+            }
             EventKind::Rescheduled { to: Some(to), .. } => facts.push(format!("due {to}")),
             _ => {}
         }
@@ -275,15 +432,30 @@ fn state_facts(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Vec<String> {
 /// Returns the two or three words that tell what happened, for a shared line.
 fn brief_fact(ranked: &Ranked<'_>) -> String {
     let news = &ranked.news;
-    let state = news.new.iter().rev().find_map(|logged| match &logged.event.kind {
-        EventKind::Transitioned { to, .. } => Some(crate::text::safe(to).into_owned()),
-        EventKind::Assigned { .. } => Some("new owner".to_owned()),
-        _ => None,
-    });
-    let said = news.new.iter().filter(|logged| logged.event.kind == EventKind::Posted).count();
+    let state = news
+        .new
+        .iter()
+        .rev()
+        .find_map(|logged| match &logged.event.kind {
+            EventKind::Transitioned { to, .. } => Some(crate::text::safe(to).into_owned()),
+            EventKind::Assigned { .. } => Some("new owner".to_owned()),
+            _ => None,
+        });
+    let said = news
+        .new
+        .iter()
+        .filter(|logged| logged.event.kind == EventKind::Posted)
+        .count();
     match (state, said) {
         (Some(state), _) => state,
-        (None, _) if news.new.iter().any(|logged| logged.event.kind == EventKind::Opened) => String::new(),
+        (None, _)
+            if news
+                .new
+                .iter()
+                .any(|logged| logged.event.kind == EventKind::Opened) =>
+        {
+            String::new()
+        }
         (None, 0) => String::new(),
         (None, said) => format!("+{said}"),
     }
@@ -292,28 +464,56 @@ fn brief_fact(ranked: &Ranked<'_>) -> String {
 /// Returns the events that a line's facts rest on, the weightiest first.
 fn cited_facts<'a>(ranked: &'a Ranked<'_>) -> impl Iterator<Item = &'a Logged> {
     let news = &ranked.news;
-    let asked = news.asks.iter().filter_map(|ask| news.topic.events.iter().find(|logged| logged.seq == ask.seq));
+    let asked = news.asks.iter().filter_map(|ask| {
+        news.topic
+            .events
+            .iter()
+            .find(|logged| logged.seq == ask.seq)
+    });
     let named = news.mentions.iter().chain(&news.old_mentions).copied();
-    let changed = news.new.iter().rev().filter(|logged| logged.event.kind.is_state_change()).copied();
+    let changed = news
+        .new
+        .iter()
+        .rev()
+        .filter(|logged| logged.event.kind.is_state_change())
+        .copied();
     let rest = news.new.iter().rev().copied();
-    let oldest = news.new.is_empty().then(|| news.topic.events.last()).flatten();
+    let oldest = news
+        .new
+        .is_empty()
+        .then(|| news.topic.events.last())
+        .flatten();
     asked.chain(named).chain(changed).chain(rest).chain(oldest)
 }
 
 type Quoted<'a> = (&'a Logged, String, bool);
 
 /// Returns the sentences a line shows, the ones that matter first, shown in the order they were said.
-fn quotes_of<'a>(ranked: &'a Ranked<'_>, most: usize, words: usize, _reader: &Reader<'_>) -> Vec<Quoted<'a>> {
+fn quotes_of<'a>(
+    ranked: &'a Ranked<'_>,
+    most: usize,
+    words: usize,
+    _reader: &Reader<'_>,
+) -> Vec<Quoted<'a>> {
     let news = &ranked.news;
     let mut chosen: Vec<(&Logged, Range<usize>)> = Vec::new();
     let mut add = |logged: &'a Logged, range: Option<Range<usize>>| {
         let is_new = !chosen.iter().any(|(other, _)| other.seq == logged.seq);
         if chosen.len() < most && is_new && logged.event.kind.is_said() {
-            chosen.extend(range.or_else(|| first_good_sentence(&logged.event.text.0)).map(|range| (logged, range)));
+            chosen.extend(
+                range
+                    .or_else(|| first_good_sentence(&logged.event.text.0))
+                    .map(|range| (logged, range)),
+            );
         }
     };
     for ask in &news.asks {
-        if let Some(logged) = news.topic.events.iter().find(|logged| logged.seq == ask.seq) {
+        if let Some(logged) = news
+            .topic
+            .events
+            .iter()
+            .find(|logged| logged.seq == ask.seq)
+        {
             add(logged, Some(ask.sentence.clone()));
         }
     }
@@ -324,7 +524,12 @@ fn quotes_of<'a>(ranked: &'a Ranked<'_>, most: usize, words: usize, _reader: &Re
         add(logged, Some(sentence.clone()));
     }
     let mut authors = BTreeSet::new();
-    for logged in news.new.iter().rev().filter(|logged| authors.insert(logged.event.author.clone())) {
+    for logged in news
+        .new
+        .iter()
+        .rev()
+        .filter(|logged| authors.insert(logged.event.author.clone()))
+    {
         add(logged, None);
     }
     chosen.sort_by_key(|(logged, _)| (logged.event.occurred_at, logged.seq));
@@ -344,7 +549,10 @@ fn sentence_naming(logged: &Logged) -> Option<Range<usize>> {
     crate::text::sentences(text)
         .into_iter()
         .map(|sentence| sentence.range)
-        .find(|range| text.get(range.clone()).is_some_and(|piece| piece.contains('@')))
+        .find(|range| {
+            text.get(range.clone())
+                .is_some_and(|piece| piece.contains('@'))
+        })
 }
 
 /// Returns a citation of an event.
@@ -352,7 +560,11 @@ pub fn citation_of(logged: &Logged, words: String, reader: &Reader<'_>) -> Citat
     Citation {
         event: logged.event.id.clone(),
         at: logged.event.occurred_at,
-        author: logged.event.author.as_ref().map(|author| reader.roster.name_of(author)),
+        author: logged
+            .event
+            .author
+            .as_ref()
+            .map(|author| reader.roster.name_of(author)),
         url: logged.event.url.clone(),
         quote: words,
     }

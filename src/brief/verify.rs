@@ -23,14 +23,18 @@ pub fn verified(items: Vec<BriefingItem>, night: &Night) -> (Vec<BriefingItem>, 
             let before = item.citations.len();
             item.citations.retain(|citation| {
                 known.get(&citation.event).is_some_and(|logged| {
-                    night.readable.contains(&logged.audience) && stands_in(&citation.quote, &logged.event.text.0)
+                    night.readable.contains(&logged.audience)
+                        && stands_in(&citation.quote, &logged.event.text.0)
                 })
             });
             dropped += before - item.citations.len();
             let is_new = |citation: &crate::model::Citation| {
-                known.get(&citation.event).is_some_and(|logged| night.new.contains(&logged.seq))
+                known
+                    .get(&citation.event)
+                    .is_some_and(|logged| night.new.contains(&logged.seq))
             };
-            let stands = !item.citations.is_empty() && (item.carried || item.citations.iter().any(is_new));
+            let stands =
+                !item.citations.is_empty() && (item.carried || item.citations.iter().any(is_new));
             dropped += usize::from(!stands);
             stands.then_some(item)
         })

@@ -45,23 +45,48 @@ impl Brief {
         let site = Site::open_read_only(global)?;
         let id = MemberId::new(self.member.as_str());
         let member = site.roster.member(&id).with_context(|| {
-            let known: Vec<&str> = site.roster.members.iter().map(|member| member.id.as_str()).collect();
-            format!("there is no [members.{id}] in {}; known: {}", global.config.display(), known.join(", "))
+            let known: Vec<&str> = site
+                .roster
+                .members
+                .iter()
+                .map(|member| member.id.as_str())
+                .collect();
+            format!(
+                "there is no [members.{id}] in {}; known: {}",
+                global.config.display(),
+                known.join(", ")
+            )
         })?;
         let now = match &self.at {
             Some(text) => moment(text, member)?,
             None => Timestamp::now(),
         };
-        let since = self.since.as_deref().map(|text| moment(text, member)).transpose()?;
+        let since = self
+            .since
+            .as_deref()
+            .map(|text| moment(text, member))
+            .transpose()?;
         let style = site.style();
         let briefing = site.store.read_now(|c| {
             let (mut window, previous) = window_of(c, member, now)?;
             if let Some(since) = since {
                 window.after = Learned(since.min(now));
             }
-            briefing(c, member, &site.roster, window, previous, &style, Vec::new())
+            briefing(
+                c,
+                member,
+                &site.roster,
+                window,
+                previous,
+                &style,
+                Vec::new(),
+            )
         })?;
-        let format = if global.json { Format::Json } else { self.format };
+        let format = if global.json {
+            Format::Json
+        } else {
+            self.format
+        };
         let text = match format {
             Format::Json => render::to_json(&briefing).to_string(),
             Format::Markdown => render::markdown(&briefing, member, now),
@@ -78,7 +103,10 @@ fn moment(text: &str, member: &Member) -> Result<Timestamp> {
         return Ok(at);
     }
     let local: DateTime = text.parse().with_context(|| {
-        format!("{text:?} is no time; write 2026-11-23T09:00 (in {}’s zone) or 2026-11-23T09:00+01:00", member.name)
+        format!(
+            "{text:?} is no time; write 2026-11-23T09:00 (in {}’s zone) or 2026-11-23T09:00+01:00",
+            member.name
+        )
     })?;
     Ok(local.to_zoned(member.time_zone.clone())?.timestamp())
 }

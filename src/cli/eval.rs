@@ -32,13 +32,20 @@ impl Eval {
     pub(super) fn run(self, _global: &Global) -> Result<ExitCode> {
         match self.what {
             What::Asks { labels, out } => {
-                let text = std::fs::read_to_string(&labels).with_context(|| format!("cannot read {}", labels.display()))?;
-                let predictions = crate::text::eval::evaluate(text.lines()).with_context(|| format!("in {}", labels.display()))?;
-                let mut file = std::fs::File::create(&out).with_context(|| format!("cannot write {}", out.display()))?;
+                let text = std::fs::read_to_string(&labels)
+                    .with_context(|| format!("cannot read {}", labels.display()))?;
+                let predictions = crate::text::eval::evaluate(text.lines())
+                    .with_context(|| format!("in {}", labels.display()))?;
+                let mut file = std::fs::File::create(&out)
+                    .with_context(|| format!("cannot write {}", out.display()))?;
                 for line in &predictions {
                     writeln!(file, "{}", serde_json::to_string(line)?)?;
                 }
-                println!("{} predictions written to {}", predictions.len(), out.display());
+                println!(
+                    "{} predictions written to {}",
+                    predictions.len(),
+                    out.display()
+                );
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -22,7 +22,11 @@ pub fn start_log(verbose: u8, is_daemon: bool) {
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     // A second start in one process (tests) keeps the first log.
-    let _ = if std::env::var_os("DAYBRIEF_LOG_JSON").is_some() { builder.json().try_init() } else { builder.try_init() };
+    let _ = if std::env::var_os("DAYBRIEF_LOG_JSON").is_some() {
+        builder.json().try_init()
+    } else {
+        builder.try_init()
+    };
 }
 
 /// Prints an error with its causes, one plain line each.

@@ -33,14 +33,22 @@ impl Replay {
         let site = Site::open_read_only(global)?;
         let only = self.member.as_deref().map(MemberId::from);
         if let Some(id) = &only {
-            site.roster.member(id).with_context(|| format!("there is no [members.{id}] in {}", global.config.display()))?;
+            site.roster.member(id).with_context(|| {
+                format!("there is no [members.{id}] in {}", global.config.display())
+            })?;
         }
         let wanted = |id: &MemberId| only.as_ref().is_none_or(|only| only == id);
         let style = site.style();
         site.store.read_now(|c| {
-            replay(c, &site.roster, self.from, self.to, &style, wanted, |briefing| {
-                output::json_line(&crate::brief::render::to_json(briefing))
-            })
+            replay(
+                c,
+                &site.roster,
+                self.from,
+                self.to,
+                &style,
+                wanted,
+                |briefing| output::json_line(&crate::brief::render::to_json(briefing)),
+            )
         })?;
         Ok(ExitCode::SUCCESS)
     }

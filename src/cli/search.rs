@@ -45,19 +45,28 @@ impl Search {
         let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
         let member = asker
             .map(|id| {
-                site.roster
-                    .member(&MemberId::new(id))
-                    .with_context(|| format!("there is no [members.{id}] in {}", global.config.display()))
+                site.roster.member(&MemberId::new(id)).with_context(|| {
+                    format!("there is no [members.{id}] in {}", global.config.display())
+                })
             })
             .transpose()?;
         let index = site.index_read_only()?;
         let now = Timestamp::now();
-        let (shown, notes) = search(&site, &index, &self.query.join(" "), member, self.limit, now)?;
+        let (shown, notes) = search(
+            &site,
+            &index,
+            &self.query.join(" "),
+            member,
+            self.limit,
+            now,
+        )?;
         for note in &notes {
             eprintln!("note: {note}");
         }
         if follow::is_behind(&site.store, index.applied())? {
-            eprintln!("note: the newest events are not in the index yet; `daybrief sync` brings them in");
+            eprintln!(
+                "note: the newest events are not in the index yet; `daybrief sync` brings them in"
+            );
         }
         print(&site, &shown, member, now, global.json)?;
         Ok(ExitCode::SUCCESS)
@@ -83,19 +92,35 @@ pub(super) fn search(
         let mut shown = Vec::new();
         for hit in page.items {
             // The index may be behind; the store decides what exists and who may read it.
-            let Some((connector, id)) = hit.passage.event.split_once('/') else { continue };
+            let Some((connector, id)) = hit.passage.event.split_once('/') else {
+                continue;
+            };
             let id = EventId::new(&ConnectorId::new(connector), id);
-            let Some(found) = events::find_event(c, &id)? else { continue };
-            let Some(step) = followers::step_at(c, found.seq)? else { continue };
+            let Some(found) = events::find_event(c, &id)? else {
+                continue;
+            };
+            let Some(step) = followers::step_at(c, found.seq)? else {
+                continue;
+            };
             if !step.logged.is_removed && readable.contains(&step.logged.audience) {
-                shown.push(Shown { hit, logged: step.logged, thread: step.thread });
+                shown.push(Shown {
+                    hit,
+                    logged: step.logged,
+                    thread: step.thread,
+                });
             }
         }
         Ok((shown, notes))
     })
 }
 
-pub(super) fn print(site: &Site, shown: &[Shown], member: Option<&Member>, now: Timestamp, as_json: bool) -> Result<()> {
+pub(super) fn print(
+    site: &Site,
+    shown: &[Shown],
+    member: Option<&Member>,
+    now: Timestamp,
+    as_json: bool,
+) -> Result<()> {
     if as_json {
         for result in shown {
             output::json_line(&as_value(site, result))?;
@@ -103,19 +128,35 @@ pub(super) fn print(site: &Site, shown: &[Shown], member: Option<&Member>, now: 
         return Ok(());
     }
     if shown.is_empty() {
-        let whose = member.map_or("what everyone may read".to_owned(), |member| format!("what {} may read", member.name));
+        let whose = member.map_or("what everyone may read".to_owned(), |member| {
+            format!("what {} may read", member.name)
+        });
         return output::line(&format!("Nothing found in {whose}."));
     }
     let zone = member.map_or_else(TimeZone::system, |member| member.time_zone.clone());
     let screen = output::screen();
     for (number, result) in shown.iter().enumerate() {
         let event = &result.logged.event;
-        let author = event.author.as_ref().map_or("somebody".to_owned(), |author| site.roster.name_of(author));
+        let author = event
+            .author
+            .as_ref()
+            .map_or("somebody".to_owned(), |author| site.roster.name_of(author));
         let place = place_of(site, &result.thread);
         let title = plain(&result.thread.title);
-        let when = relative(&event.occurred_at.to_zoned(zone.clone()), &now.to_zoned(zone.clone()));
-        let title = if title.is_empty() { String::new() } else { format!(" · {title}") };
-        output::line(&format!("{:>2} {}{title}", number + 1, screen.bold(&plain(&place))))?;
+        let when = relative(
+            &event.occurred_at.to_zoned(zone.clone()),
+            &now.to_zoned(zone.clone()),
+        );
+        let title = if title.is_empty() {
+            String::new()
+        } else {
+            format!(" · {title}")
+        };
+        output::line(&format!(
+            "{:>2} {}{title}",
+            number + 1,
+            screen.bold(&plain(&place))
+        ))?;
         output::line(&format!("   {} · {when}", plain(&author)))?;
         output::line(&format!("   {}", highlighted(&result.hit, &screen)))?;
         if !event.url.is_empty() {
@@ -158,7 +199,10 @@ fn highlighted(hit: &Hit, screen: &crate::brief::render::Screen) -> String {
     let mut out = String::new();
     let mut at = 0;
     for range in &hit.snippet.highlights {
-        let (Some(before), Some(marked)) = (text.get(at..range.start), text.get(range.clone())) else { continue };
+        let (Some(before), Some(marked)) = (text.get(at..range.start), text.get(range.clone()))
+        else {
+            continue;
+        };
         out.push_str(&plain(before));
         out.push_str(&screen.bold(&plain(marked)));
         at = range.end;

@@ -48,9 +48,15 @@ impl Site {
     fn around(config: Config, data_dir: PathBuf, store: Store) -> Result<Site> {
         let now = Timestamp::now();
         let (members, teams) = (config.members(now)?, config.teams(now)?);
-        let (people, spaces) = store.read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
+        let (people, spaces) =
+            store.read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
         let roster = Roster::new(members, teams, people, spaces);
-        Ok(Site { config, data_dir, store, roster })
+        Ok(Site {
+            config,
+            data_dir,
+            store,
+            roster,
+        })
     }
 
     /// Returns the roster with what the sources say now.
@@ -58,7 +64,9 @@ impl Site {
     /// # Errors
     /// When the store cannot be read.
     pub fn renewed_roster(&self) -> Result<Roster> {
-        let (people, spaces) = self.store.read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
+        let (people, spaces) = self
+            .store
+            .read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
         Ok(self.roster.renewed(people, spaces))
     }
 
@@ -67,7 +75,12 @@ impl Site {
     /// # Errors
     /// When another process writes to it.
     pub fn index(&self) -> Result<Index> {
-        Index::open(&self.data_dir.join("index"), &self.store.log_uuid()?, Options::default()).context("cannot open the index")
+        Index::open(
+            &self.data_dir.join("index"),
+            &self.store.log_uuid()?,
+            Options::default(),
+        )
+        .context("cannot open the index")
     }
 
     /// Opens the index for searching beside whoever writes to it.
@@ -75,14 +88,22 @@ impl Site {
     /// # Errors
     /// When there is none.
     pub fn index_read_only(&self) -> Result<Index> {
-        let index = Index::open_read_only(&self.data_dir.join("index"), &self.store.log_uuid()?, Options::default());
+        let index = Index::open_read_only(
+            &self.data_dir.join("index"),
+            &self.store.log_uuid()?,
+            Options::default(),
+        );
         index.context("cannot open the index; run `daybrief sync` first")
     }
 
     /// Returns what the team decided about its briefings.
     pub fn style(&self) -> Style {
         let delivery = &self.config.delivery;
-        let mut style = Style { max_words: delivery.max_words, stale_after_days: delivery.stale_after_days, ..Style::default() };
+        let mut style = Style {
+            max_words: delivery.max_words,
+            stale_after_days: delivery.stale_after_days,
+            ..Style::default()
+        };
         style.caps.items = delivery.max_items;
         style
     }

@@ -27,51 +27,88 @@ impl Sync {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let site = Site::open(global)?;
         if let Some(name) = &self.connector {
-            let known: Vec<&str> = site.config.connectors.keys().map(ConnectorId::as_str).collect();
+            let known: Vec<&str> = site
+                .config
+                .connectors
+                .keys()
+                .map(ConnectorId::as_str)
+                .collect();
             if !known.contains(&name.as_str()) {
-                bail!("there is no [connectors.{name}] in {}; known: {}", global.config.display(), known.join(", "));
+                bail!(
+                    "there is no [connectors.{name}] in {}; known: {}",
+                    global.config.display(),
+                    known.join(", ")
+                );
             }
         }
         if site.config.connectors.is_empty() {
-            bail!("{} names no connectors; add a [connectors.NAME] table", global.config.display());
+            bail!(
+                "{} names no connectors; add a [connectors.NAME] table",
+                global.config.display()
+            );
         }
         let lock = crate::lock::InstanceLock::take(&site.data_dir).context("cannot sync")?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let mut failed = false;
-        for id in site.config.connectors.keys().filter(|id| self.connector.as_deref().is_none_or(|name| name == id.as_str())) {
+        for id in site.config.connectors.keys().filter(|id| {
+            self.connector
+                .as_deref()
+                .is_none_or(|name| name == id.as_str())
+        }) {
             match runtime.block_on(sync_one(&site, id)) {
                 Ok(synced) => print_synced(id, &synced, global.json)?,
                 Err(error) => {
                     failed = true;
-                    output::print_error(&error.context(format!("in [connectors.{id}]")), global.json);
+                    output::print_error(
+                        &error.context(format!("in [connectors.{id}]")),
+                        global.json,
+                    );
                 }
             }
         }
         let index = site.index()?;
         let bar = output::progress("index");
-        follow::follow(&site.store, &index, &site.renewed_roster()?, |done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
-        })?;
+        follow::follow(
+            &site.store,
+            &index,
+            &site.renewed_roster()?,
+            |done, total| {
+                bar.set_length(total);
+                bar.set_position(done);
+            },
+        )?;
         bar.finish_and_clear();
         for notice in index.notices().iter() {
             eprintln!("note: {notice}");
         }
         drop(lock);
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if failed {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }
 
 async fn sync_one(site: &Site, id: &ConnectorId) -> Result<Synced> {
     let mut source = site.config.connectors[id].open(id, &site.config.base)?;
     let bar = output::progress(id.as_str());
-    let synced = ingest::sync(&site.store, id, &mut source, &site.roster, Timestamp::now, |synced, at| {
-        if let Some((done, total)) = at {
-            bar.set_length(total);
-            bar.set_position(done);
-        }
-        bar.set_message(format!("{} events", synced.events));
-    })
+    let synced = ingest::sync(
+        &site.store,
+        id,
+        &mut source,
+        &site.roster,
+        Timestamp::now,
+        |synced, at| {
+            if let Some((done, total)) = at {
+                bar.set_length(total);
+                bar.set_position(done);
+            }
+            bar.set_message(format!("{} events", synced.events));
+        },
+    )
     .await;
     bar.finish_and_clear();
     synced
@@ -79,12 +116,22 @@ async fn sync_one(site: &Site, id: &ConnectorId) -> Result<Synced> {
 
 fn print_synced(id: &ConnectorId, synced: &Synced, as_json: bool) -> Result<()> {
     if as_json {
-        let skipped: Vec<_> = synced.skipped.iter().map(|skip| json!({ "at": skip.at, "reason": skip.reason })).collect();
-        return output::json_line(&json!({ "connector": id.as_str(), "events": synced.events, "threads": synced.threads, "skipped": skipped }));
+        let skipped: Vec<_> = synced
+            .skipped
+            .iter()
+            .map(|skip| json!({ "at": skip.at, "reason": skip.reason }))
+            .collect();
+        return output::json_line(
+            &json!({ "connector": id.as_str(), "events": synced.events, "threads": synced.threads, "skipped": skipped }),
+        );
     }
     let news = match (synced.events, synced.threads) {
         (0, _) => "nothing new".to_owned(),
-        (events, threads) => format!("{} new events in {} threads", output::count(events), output::count(threads)),
+        (events, threads) => format!(
+            "{} new events in {} threads",
+            output::count(events),
+            output::count(threads)
+        ),
     };
     let skipped = match synced.skipped.len() {
         0 => String::new(),
@@ -96,7 +143,10 @@ fn print_synced(id: &ConnectorId, synced: &Synced, as_json: bool) -> Result<()> 
         eprintln!("  left out {}: {}", skip.at, skip.reason);
     }
     if synced.skipped.len() > SKIPS_NAMED {
-        eprintln!("  … and {} more; `daybrief status` lists them", synced.skipped.len() - SKIPS_NAMED);
+        eprintln!(
+            "  … and {} more; `daybrief status` lists them",
+            synced.skipped.len() - SKIPS_NAMED
+        );
     }
     Ok(())
 }

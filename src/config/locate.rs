@@ -9,7 +9,11 @@ use toml::de::{DeTable, DeValue};
 pub(super) fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Error {
     let message = error.message().trim_end();
     match error.span() {
-        Some(span) => anyhow!("{}:{}: {message}", path.display(), line_of(text, span.start)),
+        Some(span) => anyhow!(
+            "{}:{}: {message}",
+            path.display(),
+            line_of(text, span.start)
+        ),
         None => anyhow!("{}: {message}", path.display()),
     }
 }
@@ -17,14 +21,25 @@ pub(super) fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Error
 /// Turns an error about one table into one that names file, line and table.
 pub(super) fn explain_table(path: &Path, text: &str, table: &[&str], message: &str) -> Error {
     // serde quotes the key it stumbled over in backticks: unknown field `pth`, expected …
-    let key = message.split('`').nth(1).filter(|_| message.contains("unknown field"));
+    let key = message
+        .split('`')
+        .nth(1)
+        .filter(|_| message.contains("unknown field"));
     let keys: Vec<&str> = table.iter().copied().chain(key).collect();
-    anyhow!("{}: in [{}]: {}", place(path, text, &keys), table.join("."), message.trim_end())
+    anyhow!(
+        "{}: in [{}]: {}",
+        place(path, text, &keys),
+        table.join("."),
+        message.trim_end()
+    )
 }
 
 /// Returns `file:line` of a key path, or of the longest part of it that exists; only the file when nothing does.
 pub(super) fn place(path: &Path, text: &str, keys: &[&str]) -> String {
-    match DeTable::parse(text).ok().and_then(|table| offset_of(table.get_ref(), keys)) {
+    match DeTable::parse(text)
+        .ok()
+        .and_then(|table| offset_of(table.get_ref(), keys))
+    {
         Some(offset) => format!("{}:{}", path.display(), line_of(text, offset)),
         None => path.display().to_string(),
     }
@@ -41,5 +56,9 @@ fn offset_of(table: &DeTable<'_>, keys: &[&str]) -> Option<usize> {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset.min(text.len())].iter().filter(|&&byte| byte == b'\n').count() + 1
+    text.as_bytes()[..offset.min(text.len())]
+        .iter()
+        .filter(|&&byte| byte == b'\n')
+        .count()
+        + 1
 }

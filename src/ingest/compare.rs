@@ -9,28 +9,59 @@ use crate::model::{Event, EventId, EventKind, Markdown, Thread, ThreadId, Ticket
 ///
 /// `salt` counts the changes made before, so that a ticket that goes there and back again gets four ids, not two.
 /// `told` are the page's own new events of this thread: what they say is not said again.
-pub fn missing_changes(thread: &Thread, before: &Ticket, after: &Ticket, told: &[&Event], salt: u64, now: Timestamp) -> Vec<Event> {
+pub fn missing_changes(
+    thread: &Thread,
+    before: &Ticket,
+    after: &Ticket,
+    told: &[&Event],
+    salt: u64,
+    now: Timestamp,
+) -> Vec<Event> {
     let mut kinds = Vec::new();
     if before.status != after.status || before.is_closed != after.is_closed {
-        kinds.push(EventKind::Transitioned { from: Some(before.status.clone()), to: after.status.clone() });
+        kinds.push(EventKind::Transitioned {
+            from: Some(before.status.clone()),
+            to: after.status.clone(),
+        });
     }
     if before.assignee != after.assignee {
-        kinds.push(EventKind::Assigned { from: before.assignee.clone(), to: after.assignee.clone() });
+        kinds.push(EventKind::Assigned {
+            from: before.assignee.clone(),
+            to: after.assignee.clone(),
+        });
     }
     if before.priority != after.priority {
-        kinds.push(EventKind::Prioritized { from: before.priority.clone(), to: after.priority.clone() });
+        kinds.push(EventKind::Prioritized {
+            from: before.priority.clone(),
+            to: after.priority.clone(),
+        });
     }
     if before.due != after.due {
-        kinds.push(EventKind::Rescheduled { from: before.due, to: after.due });
+        kinds.push(EventKind::Rescheduled {
+            from: before.due,
+            to: after.due,
+        });
     }
-    let added: Vec<String> = after.labels.iter().filter(|label| !before.labels.contains(label)).cloned().collect();
-    let removed: Vec<String> = before.labels.iter().filter(|label| !after.labels.contains(label)).cloned().collect();
+    let added: Vec<String> = after
+        .labels
+        .iter()
+        .filter(|label| !before.labels.contains(label))
+        .cloned()
+        .collect();
+    let removed: Vec<String> = before
+        .labels
+        .iter()
+        .filter(|label| !after.labels.contains(label))
+        .cloned()
+        .collect();
     if !(added.is_empty() && removed.is_empty()) {
         kinds.push(EventKind::Labelled { added, removed });
     }
     for reviewer in &after.reviewers {
         if !before.reviewers.contains(reviewer) {
-            kinds.push(EventKind::ReviewRequested { of: reviewer.clone() });
+            kinds.push(EventKind::ReviewRequested {
+                of: reviewer.clone(),
+            });
         }
     }
     kinds.retain(|kind| !told.iter().any(|event| says_the_same(&event.kind, kind)));
@@ -47,7 +78,13 @@ pub fn missing_changes(thread: &Thread, before: &Ticket, after: &Ticket, told: &
 /// Returns the event of an item whose text the source has replaced, with the id `<item>~<hash8>`.
 pub fn edited(base: &Event, salt: u64) -> Event {
     let id = changed_id(&base.id.id, &format!("{}{salt}", base.text.0));
-    Event { id: EventId::new(&base.id.connector, id), kind: EventKind::Edited { of: base.id.clone() }, ..base.clone() }
+    Event {
+        id: EventId::new(&base.id.connector, id),
+        kind: EventKind::Edited {
+            of: base.id.clone(),
+        },
+        ..base.clone()
+    }
 }
 
 fn change_event(thread: &ThreadId, kind: EventKind, body: &str, now: Timestamp) -> Event {
@@ -68,13 +105,18 @@ fn change_event(thread: &ThreadId, kind: EventKind, body: &str, now: Timestamp) 
 
 fn changed_id(base: &str, body: &str) -> String {
     let digest = Sha256::digest(body.as_bytes());
-    format!("{base}~{:02x}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2], digest[3])
+    format!(
+        "{base}~{:02x}{:02x}{:02x}{:02x}",
+        digest[0], digest[1], digest[2], digest[3]
+    )
 }
 
 /// Returns whether an event the source reported covers a change seen between two snapshots.
 fn says_the_same(told: &EventKind, missing: &EventKind) -> bool {
     match (told, missing) {
-        (EventKind::Transitioned { to: told, .. }, EventKind::Transitioned { to, .. }) => told == to,
+        (EventKind::Transitioned { to: told, .. }, EventKind::Transitioned { to, .. }) => {
+            told == to
+        }
         (EventKind::Assigned { to: told, .. }, EventKind::Assigned { to, .. }) => told == to,
         (EventKind::Prioritized { to: told, .. }, EventKind::Prioritized { to, .. }) => told == to,
         (EventKind::Rescheduled { to: told, .. }, EventKind::Rescheduled { to, .. }) => told == to,
@@ -104,27 +146,78 @@ mod tests {
 
     #[test]
     fn a_ticket_that_goes_there_and_back_has_an_id_for_each_step() {
-        let open = Ticket { status: "open".into(), ..Ticket::default() };
-        let closed = Ticket { status: "closed".into(), is_closed: true, ..Ticket::default() };
+        let open = Ticket {
+            status: "open".into(),
+            ..Ticket::default()
+        };
+        let closed = Ticket {
+            status: "closed".into(),
+            is_closed: true,
+            ..Ticket::default()
+        };
         let steps = [(&open, &closed), (&closed, &open), (&open, &closed)];
         let ids: std::collections::BTreeSet<_> = steps
             .iter()
             .enumerate()
-            .flat_map(|(salt, (before, after))| missing_changes(&thread(), before, after, &[], salt as u64, Timestamp::UNIX_EPOCH))
+            .flat_map(|(salt, (before, after))| {
+                missing_changes(
+                    &thread(),
+                    before,
+                    after,
+                    &[],
+                    salt as u64,
+                    Timestamp::UNIX_EPOCH,
+                )
+            })
             .map(|event| event.id)
             .collect();
         assert_eq!(ids.len(), 3);
-        assert!(ids.iter().all(|id| id.id.starts_with("CORE-1~") && id.id.len() == "CORE-1~".len() + 8));
+        assert!(
+            ids.iter()
+                .all(|id| id.id.starts_with("CORE-1~") && id.id.len() == "CORE-1~".len() + 8)
+        );
     }
 
     #[test]
     fn what_the_source_told_is_not_told_again() {
         let ana = Handle::new(&ConnectorId::new("tracker"), "ana");
-        let after = Ticket { assignee: Some(ana.clone()), priority: Some("P1".into()), ..Ticket::default() };
-        let all = missing_changes(&thread(), &Ticket::default(), &after, &[], 0, Timestamp::UNIX_EPOCH);
+        let after = Ticket {
+            assignee: Some(ana.clone()),
+            priority: Some("P1".into()),
+            ..Ticket::default()
+        };
+        let all = missing_changes(
+            &thread(),
+            &Ticket::default(),
+            &after,
+            &[],
+            0,
+            Timestamp::UNIX_EPOCH,
+        );
         assert_eq!(all.len(), 2);
-        let told = change_event(&thread().id, EventKind::Assigned { from: None, to: Some(ana) }, "", Timestamp::UNIX_EPOCH);
-        let rest = missing_changes(&thread(), &Ticket::default(), &after, &[&told], 0, Timestamp::UNIX_EPOCH);
-        assert!(matches!(rest[..], [Event { kind: EventKind::Prioritized { .. }, .. }]));
+        let told = change_event(
+            &thread().id,
+            EventKind::Assigned {
+                from: None,
+                to: Some(ana),
+            },
+            "",
+            Timestamp::UNIX_EPOCH,
+        );
+        let rest = missing_changes(
+            &thread(),
+            &Ticket::default(),
+            &after,
+            &[&told],
+            0,
+            Timestamp::UNIX_EPOCH,
+        );
+        assert!(matches!(
+            rest[..],
+            [Event {
+                kind: EventKind::Prioritized { .. },
+                ..
+            }]
+        ));
     }
 }

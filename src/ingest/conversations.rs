@@ -42,8 +42,15 @@ pub(super) fn group(c: &Connection, touched: &mut BTreeMap<u64, Touched>) -> Res
     Ok(())
 }
 
-fn place(c: &Connection, space: &SpaceId, roots: &[(u64, Seq)], touched: &mut BTreeMap<u64, Touched>) -> Result<()> {
-    let Some((_, first_at)) = roots.first().and_then(|(tid, _)| touched[tid].root) else { return Ok(()) };
+fn place(
+    c: &Connection,
+    space: &SpaceId,
+    roots: &[(u64, Seq)],
+    touched: &mut BTreeMap<u64, Touched>,
+) -> Result<()> {
+    let Some((_, first_at)) = roots.first().and_then(|(tid, _)| touched[tid].root) else {
+        return Ok(());
+    };
     let mut disentangler = Disentangler::new();
     // Topic of each line by its number, and the number of each topic's first line.
     let mut topics: Vec<u64> = Vec::new();
@@ -51,13 +58,31 @@ fn place(c: &Connection, space: &SpaceId, roots: &[(u64, Seq)], touched: &mut BT
     for (topic, logged) in events::unthreaded_before(c, space, first_at, WINDOW)? {
         let conversation = *opened.entry(topic).or_insert(topics.len());
         topics.push(topic);
-        let mentions: Vec<&str> = logged.event.mentions.iter().map(|handle| &*handle.id).collect();
-        disentangler.recall(&line_of(&logged, &mentions), Placed { reply_to: None, conversation });
+        let mentions: Vec<&str> = logged
+            .event
+            .mentions
+            .iter()
+            .map(|handle| &*handle.id)
+            .collect();
+        disentangler.recall(
+            &line_of(&logged, &mentions),
+            Placed {
+                reply_to: None,
+                conversation,
+            },
+        );
     }
     for (tid, _) in roots {
         // A message that only became readable as a root carries its own text; read it back as stored.
-        let Some(logged) = events::first_of_thread(c, *tid)? else { continue };
-        let mentions: Vec<&str> = logged.event.mentions.iter().map(|handle| &*handle.id).collect();
+        let Some(logged) = events::first_of_thread(c, *tid)? else {
+            continue;
+        };
+        let mentions: Vec<&str> = logged
+            .event
+            .mentions
+            .iter()
+            .map(|handle| &*handle.id)
+            .collect();
         let placed = disentangler.push(&line_of(&logged, &mentions));
         let topic = topics.get(placed.conversation).copied().unwrap_or(*tid);
         topics.push(topic);
@@ -73,7 +98,11 @@ fn place(c: &Connection, space: &SpaceId, roots: &[(u64, Seq)], touched: &mut BT
 
 fn line_of<'a>(logged: &'a crate::model::Logged, mentions: &'a [&'a str]) -> Line<'a> {
     Line {
-        author: logged.event.author.as_ref().map_or("", |author| &*author.id),
+        author: logged
+            .event
+            .author
+            .as_ref()
+            .map_or("", |author| &*author.id),
         names: &[],
         at: logged.event.occurred_at,
         text: &logged.event.text.0,

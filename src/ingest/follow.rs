@@ -16,7 +16,12 @@ const BATCH: usize = 4_000;
 ///
 /// # Errors
 /// When the store cannot be read or the index not be written; what was committed stays.
-pub fn follow(store: &Store, index: &Index, roster: &Roster, mut seen: impl FnMut(u64, u64)) -> Result<usize> {
+pub fn follow(
+    store: &Store,
+    index: &Index,
+    roster: &Roster,
+    mut seen: impl FnMut(u64, u64),
+) -> Result<usize> {
     let last = store.read_now(events::last_seq)?;
     if index.applied() > last {
         // Another log, or one that was restored from an older backup.
@@ -46,23 +51,33 @@ pub fn follow(store: &Store, index: &Index, roster: &Roster, mut seen: impl FnMu
 fn ops_of(c: &Connection, step: &Step, roster: &Roster) -> Result<Vec<Op>> {
     let logged = &step.logged;
     Ok(match &logged.event.kind {
-        EventKind::Posted | EventKind::Opened => put(&step.thread, logged, roster).into_iter().collect(),
+        EventKind::Posted | EventKind::Opened => {
+            put(&step.thread, logged, roster).into_iter().collect()
+        }
         EventKind::Edited { of } | EventKind::Deleted { of } => {
-            let Some(base) = events::find_event(c, of)? else { return Ok(Vec::new()) };
+            let Some(base) = events::find_event(c, of)? else {
+                return Ok(Vec::new());
+            };
             let base = step_at(c, base.seq)?;
-            base.map(|base| put_or_delete(&base, roster)).into_iter().collect()
+            base.map(|base| put_or_delete(&base, roster))
+                .into_iter()
+                .collect()
         }
         kind if kind.is_state_change() => {
             // The passage that opened the ticket carries its status and owner.
             let opened = events::first_of_thread(c, step.tid)?;
-            opened.and_then(|opened| put(&step.thread, &opened, roster)).into_iter().collect()
+            opened
+                .and_then(|opened| put(&step.thread, &opened, roster))
+                .into_iter()
+                .collect()
         }
         _ => Vec::new(),
     })
 }
 
 fn put_or_delete(step: &Step, roster: &Roster) -> Op {
-    put(&step.thread, &step.logged, roster).unwrap_or_else(|| Op::DeleteEvent(step.logged.event.id.to_string()))
+    put(&step.thread, &step.logged, roster)
+        .unwrap_or_else(|| Op::DeleteEvent(step.logged.event.id.to_string()))
 }
 
 /// Returns the passage of an event; none where there is nothing to find.
@@ -71,10 +86,19 @@ fn put(thread: &Thread, logged: &Logged, roster: &Roster) -> Option<Op> {
     if logged.is_removed || (event.text.0.trim().is_empty() && event.kind != EventKind::Opened) {
         return None;
     }
-    let ticket = thread.ticket.as_ref().filter(|_| event.kind == EventKind::Opened);
+    let ticket = thread
+        .ticket
+        .as_ref()
+        .filter(|_| event.kind == EventKind::Opened);
     let names = |handle: &crate::model::Handle| roster.names_of(handle);
-    let mut labels: Vec<String> = ticket.map(|ticket| ticket.labels.clone()).unwrap_or_default();
-    labels.extend(ticket.iter().flat_map(|ticket| ticket.components.iter().cloned()));
+    let mut labels: Vec<String> = ticket
+        .map(|ticket| ticket.labels.clone())
+        .unwrap_or_default();
+    labels.extend(
+        ticket
+            .iter()
+            .flat_map(|ticket| ticket.components.iter().cloned()),
+    );
     labels.extend(ticket.map(|ticket| ticket.key.clone()));
     Some(Op::Put(Passage {
         id: event.id.to_string(),
@@ -88,7 +112,10 @@ fn put(thread: &Thread, logged: &Logged, roster: &Roster) -> Option<Op> {
         authors: event.author.as_ref().map(names).unwrap_or_default(),
         labels,
         status: ticket.map(|ticket| ticket.status.clone()),
-        assignees: ticket.and_then(|ticket| ticket.assignee.as_ref()).map(names).unwrap_or_default(),
+        assignees: ticket
+            .and_then(|ticket| ticket.assignee.as_ref())
+            .map(names)
+            .unwrap_or_default(),
         language: None,
         audience: logged.audience,
         occurred_at: event.occurred_at,

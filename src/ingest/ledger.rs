@@ -16,18 +16,28 @@ const MESSAGES: usize = 200;
 /// Judges a topic anew and stores its asks.
 pub fn judge(c: &Connection, topic: TopicId, roster: &Roster) -> Result<()> {
     let end = Learned(jiff::Timestamp::MAX);
-    let Some(topic) = events::topic(c, topic, end, Seq(i64::MAX as u64), MESSAGES)? else { return Ok(()) };
+    let Some(topic) = events::topic(c, topic, end, Seq(i64::MAX as u64), MESSAGES)? else {
+        return Ok(());
+    };
     let (mut judged, mut asks) = (Vec::new(), Vec::new());
     stage::with_scene(&topic, roster, |scene, said| {
         for (index, logged) in said.iter().enumerate() {
             judged.push(logged.seq);
-            let Some(found) = ask_in(scene, index) else { continue };
+            let Some(found) = ask_in(scene, index) else {
+                continue;
+            };
             let closed = closed_by(scene, index, &found).map(|closer| said[closer].seq);
             let to = match &found.to {
                 To::Persons(keys) => keys.iter().map(|key| (*key).to_owned()).collect(),
                 To::Group => Vec::new(),
             };
-            asks.push(FoundAsk { seq: logged.seq, kind: found.kind, sentence: found.sentence, to, closed });
+            asks.push(FoundAsk {
+                seq: logged.seq,
+                kind: found.kind,
+                sentence: found.sentence,
+                to,
+                closed,
+            });
         }
     });
     put_asks(c, topic.id, &judged, &asks)

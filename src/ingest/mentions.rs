@@ -15,13 +15,24 @@ impl Names {
     pub fn of(connector: &ConnectorId, people: &[Person], configured: &[&Handle]) -> Names {
         let mut by_name = HashMap::new();
         for person in people {
-            let Some(handle) = person.handle.as_ref().filter(|handle| handle.connector == *connector) else { continue };
+            let Some(handle) = person
+                .handle
+                .as_ref()
+                .filter(|handle| handle.connector == *connector)
+            else {
+                continue;
+            };
             for alias in &person.aliases {
-                by_name.entry(alias.to_lowercase()).or_insert_with(|| handle.id.to_string());
+                by_name
+                    .entry(alias.to_lowercase())
+                    .or_insert_with(|| handle.id.to_string());
             }
         }
         // An account's own id wins over somebody else's alias.
-        let ids = people.iter().filter_map(|person| person.handle.as_ref()).chain(configured.iter().copied());
+        let ids = people
+            .iter()
+            .filter_map(|person| person.handle.as_ref())
+            .chain(configured.iter().copied());
         for handle in ids.filter(|handle| handle.connector == *connector) {
             by_name.insert(handle.id.to_lowercase(), handle.id.to_string());
         }
@@ -43,9 +54,16 @@ impl Names {
             }
             let token = token_at(&text[at + 1..]);
             // The longest name that ends at a word border: `@ana-bot` is the bot where there is one, else Ana.
-            let borders = token.char_indices().filter(|(_, c)| !is_word(*c)).map(|(border, _)| border);
+            let borders = token
+                .char_indices()
+                .filter(|(_, c)| !is_word(*c))
+                .map(|(border, _)| border);
             let ends: BTreeSet<usize> = borders.chain([token.len()]).collect();
-            if let Some(account) = ends.iter().rev().find_map(|&end| self.account(&token[..end])) {
+            if let Some(account) = ends
+                .iter()
+                .rev()
+                .find_map(|&end| self.account(&token[..end]))
+            {
                 found.insert(account.to_owned());
             }
         }
@@ -58,7 +76,9 @@ fn is_word(c: char) -> bool {
 }
 
 fn token_at(text: &str) -> &str {
-    let end = text.find(|c| !(is_word(c) || matches!(c, '-' | '.'))).unwrap_or(text.len());
+    let end = text
+        .find(|c| !(is_word(c) || matches!(c, '-' | '.')))
+        .unwrap_or(text.len());
     &text[..end]
 }
 
@@ -74,7 +94,11 @@ mod tests {
             aliases: vec![alias.into()],
             ..Person::default()
         };
-        let people = [person("U1", "ana"), person("U2", "Bo.Berg"), person("U3", "ana-bot")];
+        let people = [
+            person("U1", "ana"),
+            person("U2", "Bo.Berg"),
+            person("U3", "ana-bot"),
+        ];
         let names = Names::of(&chat, &people, &[]);
         for (text, expected) in [
             ("hi @Ana, look", vec!["U1"]),
@@ -86,7 +110,11 @@ mod tests {
             ("@u2 by id, @ nobody, @", vec!["U2"]),
         ] {
             let found = names.mentioned_in(text);
-            assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected, "{text}");
+            assert_eq!(
+                found.iter().map(String::as_str).collect::<Vec<_>>(),
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -10,7 +10,12 @@ use crate::model::{Handle, Learned, Member, Window};
 
 /// Returns for each account how close the member works to it, 0 to 1: the share of the threads with that account in
 /// which the member wrote too, weighed down where there were few.
-pub fn closeness_of(c: &Connection, member: &Member, window: &Window, since: Learned) -> Result<BTreeMap<Handle, f32>> {
+pub fn closeness_of(
+    c: &Connection,
+    member: &Member,
+    window: &Window,
+    since: Learned,
+) -> Result<BTreeMap<Handle, f32>> {
     let mut closeness = BTreeMap::new();
     for (connector, own) in &member.handles {
         let mut topics: BTreeSet<u64> = BTreeSet::new();
@@ -20,7 +25,13 @@ pub fn closeness_of(c: &Connection, member: &Member, window: &Window, since: Lea
         )?;
         for handle in own {
             let rows = mine.query_map(
-                params![connector.as_str(), &*handle.id, micros(since.0), micros(window.upto.0), window.upto_seq.0],
+                params![
+                    connector.as_str(),
+                    &*handle.id,
+                    micros(since.0),
+                    micros(window.upto.0),
+                    window.upto_seq.0
+                ],
                 |row| row.get(0),
             )?;
             topics.extend(rows.collect::<rusqlite::Result<Vec<u64>>>()?);
@@ -31,7 +42,10 @@ pub fn closeness_of(c: &Connection, member: &Member, window: &Window, since: Lea
                AND author IS NOT NULL AND kind IN ('posted', 'opened') AND by_bot = 0",
         )?;
         for topic in &topics {
-            let rows = others.query_map(params![topic, micros(window.upto.0), window.upto_seq.0], |row| row.get(0))?;
+            let rows = others.query_map(
+                params![topic, micros(window.upto.0), window.upto_seq.0],
+                |row| row.get(0),
+            )?;
             for author in rows {
                 *together.entry(author?).or_default() += 1;
             }
@@ -46,7 +60,13 @@ pub fn closeness_of(c: &Connection, member: &Member, window: &Window, since: Lea
                 continue;
             }
             let total: u32 = all.query_row(
-                params![connector.as_str(), &*handle.id, micros(since.0), micros(window.upto.0), window.upto_seq.0],
+                params![
+                    connector.as_str(),
+                    &*handle.id,
+                    micros(since.0),
+                    micros(window.upto.0),
+                    window.upto_seq.0
+                ],
                 |row| row.get(0),
             )?;
             // Two shared threads of three are no habit yet: add-two smoothing.
