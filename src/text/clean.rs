@@ -155,7 +155,8 @@ fn continues(left: &str, gap: &str, right: &str) -> bool {
         return true;
     }
     // Smileys, emoji and closing marks belong to what they follow.
-    if !right.chars().any(char::is_alphanumeric) || is_shortcode(right) {
+    let is_mark = !right.chars().any(char::is_alphanumeric) && !right.contains(lines::LINK);
+    if is_mark || is_shortcode(right) {
         return true;
     }
     // "Why?" he asked.
@@ -211,7 +212,7 @@ fn asks(piece: &str) -> bool {
     loop {
         if let Some(last) = rest.rsplit(char::is_whitespace).next()
             && last.len() < rest.len()
-            && (is_shortcode(last) || is_smiley(last))
+            && (is_shortcode(last) || is_smiley(last) || last.contains(lines::LINK))
         {
             rest = rest[..rest.len() - last.len()].trim_end();
             continue;
@@ -219,10 +220,7 @@ fn asks(piece: &str) -> bool {
         break;
     }
     rest.trim_end_matches(|c: char| {
-        matches!(
-            c,
-            '!' | '"' | '\'' | ')' | '”' | '’' | '*' | '_' | '.' | '…' | '»' | ']'
-        )
+        matches!(c, '!' | '"' | '\'' | ')' | '”' | '’' | '*' | '_' | '…' | '»' | ']')
     })
     .ends_with(['?', '？', '؟'])
 }
@@ -272,12 +270,8 @@ pub(super) fn words_in(piece: &str) -> usize {
 
 /// Returns what the piece is good for.
 fn classify(piece: &str, words: usize, is_question: bool) -> Class {
-    if words == 0 {
-        return if is_question && piece.chars().any(char::is_alphanumeric) {
-            Class::Short
-        } else {
-            Class::Bare
-        };
+    if words == 0 || is_formula(piece) {
+        return Class::Bare;
     }
     if lines::is_greeting(piece, words) {
         return Class::Greeting;
@@ -293,4 +287,11 @@ fn classify(piece: &str, words: usize, is_question: bool) -> Class {
         return Class::Acknowledgement;
     }
     if words < 4 { Class::Short } else { Class::Good }
+}
+
+/// Returns whether the piece is more signs than words: a grammar rule, a path, an expression.
+fn is_formula(piece: &str) -> bool {
+    let visible = piece.chars().filter(|c| !c.is_whitespace()).count();
+    let signs = piece.chars().filter(|c| matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | '|' | '=' | '<' | '>' | '/' | '\\' | ';' | '$' | '%' | '^' | '&')).count();
+    signs * 4 > visible
 }

@@ -139,7 +139,7 @@ fn is_first(id: &str) -> bool {
 }
 
 /// Returns the names written as `@name` or `<@name>`.
-fn mentions_in(text: &str) -> Vec<&str> {
+pub fn mentions_in(text: &str) -> Vec<&str> {
     let ends = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'));
     let mut out: Vec<&str> = Vec::new();
     for (at, _) in text.match_indices('@') {

@@ -89,8 +89,8 @@ fn blank_blocks(bytes: &mut [u8]) {
                 .all(u8::is_ascii_whitespace);
             let end = match find(bytes, close.as_bytes(), inner) {
                 Some(end) => end + close.len(),
-                // An unclosed fence runs to the end; a stray mark inside a line is only a mark.
-                None if at_line_start => bytes.len(),
+                // An unclosed fence runs to the next empty line; a stray mark inside a line is only a mark.
+                None if at_line_start => find(bytes, b"\n\n", inner).unwrap_or(bytes.len()),
                 None => break,
             };
             if open != "~~~" || at_line_start {
