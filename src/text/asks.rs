@@ -7,6 +7,7 @@
 mod closing;
 mod cues;
 mod people;
+mod reply;
 mod score;
 mod settled;
 

@@ -85,6 +85,8 @@ pub(super) struct Cleaned {
     pub segments: Vec<Segment>,
     /// "On Monday Ana wrote:" lines, which name whom the author replies to.
     pub attributions: Vec<Range<usize>>,
+    /// Lines the author quotes.
+    pub quotes: Vec<Range<usize>>,
 }
 
 impl Cleaned {
@@ -93,6 +95,7 @@ impl Cleaned {
         let Flat {
             buffer,
             attributions,
+            quotes,
         } = lines::flatten(text);
         let mut segments: Vec<Segment> = Vec::new();
         let (mut paragraph, mut seen) = (0, 0);
@@ -116,6 +119,7 @@ impl Cleaned {
             flat: buffer,
             segments,
             attributions,
+            quotes,
         }
     }
 }

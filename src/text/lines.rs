@@ -10,6 +10,7 @@ pub(super) struct Flat {
     /// As long as the text; blanked bytes are line feeds.
     pub buffer: String,
     pub attributions: Vec<Range<usize>>,
+    pub quotes: Vec<Range<usize>>,
 }
 
 /// What a line is.
@@ -39,7 +40,7 @@ pub(super) fn flatten(text: &str) -> Flat {
     let lines = line_ranges(&masked);
     let kinds = classify(text, &masked, &lines);
     let mut out = masked.clone().into_bytes();
-    let mut attributions = Vec::new();
+    let (mut attributions, mut quotes) = (Vec::new(), Vec::new());
     let mut ended = false;
     for (n, (line, &kind)) in lines.iter().zip(&kinds).enumerate() {
         ended |= kind == Kind::End;
@@ -48,7 +49,8 @@ pub(super) fn flatten(text: &str) -> Flat {
             Kind::Prose | Kind::Greeting | Kind::Blank => {}
             Kind::Item(marker) => out[line.start..line.start + marker].fill(b'\n'),
             Kind::Attribution => attributions.push(line.clone()),
-            Kind::Quote | Kind::Skipped | Kind::End => {}
+            Kind::Quote => quotes.push(line.clone()),
+            Kind::Skipped | Kind::End => {}
         }
         if matches!(
             kind,
@@ -73,6 +75,7 @@ pub(super) fn flatten(text: &str) -> Flat {
     Flat {
         buffer: String::from_utf8(out).expect("whole lines are overwritten with ASCII"),
         attributions,
+        quotes,
     }
 }
 

@@ -121,6 +121,16 @@ impl Words {
     }
 }
 
+/// Returns whether a list of words, a space between two, holds the word.
+pub(super) fn one_of(list: &str, word: &str) -> bool {
+    !word.is_empty() && list.split(' ').any(|known| known == word)
+}
+
+/// Returns the largest character boundary not beyond `at`.
+pub(super) fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&n| text.is_char_boundary(n)).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Words;

@@ -23,7 +23,7 @@ pub(super) fn best_sentence(scene: &Scene<'_>, i: usize, cleaned: &Cleaned) -> O
         .map(|segment| Words::new(&cleaned.flat, segment.range.clone()))
         .collect();
     for (n, segment) in cleaned.segments.iter().enumerate() {
-        if matches!(segment.class, Class::Acknowledgement | Class::Greeting) {
+        if matches!(segment.class, Class::Acknowledgement | Class::Greeting | Class::Bare) {
             continue;
         }
         let (score, kind) = score(scene, i, cleaned, &all, n);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::clean::{Class, Cleaned};
-use super::super::words::Words;
+use super::super::words::{Words, floor};
 use super::{Scene, cues, people};
 
 /// Phrases that state a settled choice: (phrase, weight).
@@ -136,7 +136,7 @@ pub fn decision_in(scene: &Scene<'_>, i: usize) -> Option<Range<usize>> {
         .take(4)
         .filter(|later| later.author != message.author && !later.is_bot)
         .any(|later| {
-            let words = Words::new(later.text, 0..later.text.len().min(floor(later.text, 160)));
+            let words = Words::new(later.text, 0..floor(later.text, 160));
             let head = people::head(scene, i, &words).min(1);
             OBJECTIONS
                 .iter()
@@ -191,12 +191,4 @@ fn strongest(
         }
     }
     best.map(|(_, range)| range)
-}
-
-/// Returns the largest character boundary not beyond `at`.
-fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len()))
-        .rev()
-        .find(|&n| text.is_char_boundary(n))
-        .unwrap_or(0)
 }

@@ -1,0 +1,101 @@
+//! Whom a message answers when it names nobody: by the source's own link, by its quotes, by the place it stands in.
+
+use crate::model::ThreadKind;
+
+use super::super::clean::Cleaned;
+use super::super::words::{Words, floor};
+use super::Scene;
+use super::people::{YOU, is_marker, lead_of, resolve};
+
+/// Returns the one person the message answers, if the ask goes on in that exchange.
+pub(super) fn replied_to<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, segment: usize, words: &Words) -> Option<&'a str> {
+    let messages = scene.messages;
+    let author = messages[i].author;
+    if let Some(to) = messages[i].reply_to.filter(|&to| to < i && messages[to].author != author) {
+        return Some(messages[to].author);
+    }
+    let start = cleaned.segments[segment].range.start;
+    if let Some(key) = quoted_author(scene, i, cleaned, start).or_else(|| attributed(scene, i, cleaned, start)) {
+        return Some(key);
+    }
+    let paragraph = cleaned.segments[segment].paragraph;
+    let beside = || cleaned.segments.iter().filter(|other| other.paragraph == paragraph);
+    let you = words.has(YOU, 0) || beside().any(|other| Words::new(&cleaned.flat, other.range.clone()).has(YOU, 0));
+    let before = (0..i).rev().find(|&n| messages[n].author != author && !messages[n].is_bot);
+    match scene.kind {
+        ThreadKind::Mail | ThreadKind::Topic => before.map(|n| messages[n].author),
+        ThreadKind::Ticket => {
+            let owner = owner_of(scene, author).filter(|&owner| owner != author);
+            match (you, before) {
+                (true, Some(n)) => Some(messages[n].author),
+                (true, None) => owner,
+                _ => owner.filter(|_| is_change(scene)),
+            }
+        }
+        _ => {
+            // After many lines of their own the author speaks to the room again.
+            let before = before.filter(|&n| i - n <= if you { 6 } else { 3 })?;
+            let is_engaged = messages[before.saturating_sub(6)..before].iter().any(|message| message.author == author);
+            let is_short = cleaned.segments.iter().map(|other| other.words).sum::<usize>() <= 6;
+            (you || is_engaged || is_short || is_marker(words.get(0))).then_some(messages[before].author)
+        }
+    }
+}
+
+/// Returns whom the author's last lines spoke to, if nobody has spoken since.
+pub(super) fn continued<'a>(scene: &Scene<'a>, i: usize) -> Option<Vec<&'a str>> {
+    let messages = scene.messages;
+    if messages[i].reply_to.is_some() || scene.kind != ThreadKind::Conversation {
+        return None;
+    }
+    let own = messages[..i].iter().enumerate().rev().take_while(|(_, earlier)| earlier.author == messages[i].author);
+    own.take(4).map(|(n, earlier)| lead_of(scene, n, &Cleaned::new(earlier.text))).find(|keys| !keys.is_empty())
+}
+
+/// Returns who is named by the last "On Monday Ana wrote:" before `start`.
+fn attributed<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, start: usize) -> Option<&'a str> {
+    let lines = cleaned.attributions.iter().rev().filter(|range| range.end <= start);
+    lines.map(|range| Words::new(scene.messages[i].text, range.clone())).find_map(|line| (0..line.len()).find_map(|n| resolve(scene, i, &line, n)))
+}
+
+/// Returns the author of the earlier message that is quoted last before `start`.
+fn quoted_author<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, start: usize) -> Option<&'a str> {
+    let message = &scene.messages[i];
+    for range in cleaned.quotes.iter().rev().filter(|range| range.end <= start).take(6) {
+        let line = message.text[range.clone()].trim_start_matches(['>', ' ', '|']);
+        let wanted: Vec<&str> = line.split_whitespace().take(8).collect();
+        if wanted.len() < 4 {
+            continue;
+        }
+        let says = |text: &str| {
+            let own = text.lines().filter(|line| !line.trim_start().starts_with('>'));
+            own.flat_map(str::split_whitespace).collect::<Vec<_>>().windows(wanted.len()).any(|window| window == wanted)
+        };
+        if let Some(earlier) = scene.messages[..i].iter().rev().find(|earlier| says(earlier.text)) {
+            return (earlier.author != message.author).then_some(earlier.author);
+        }
+    }
+    None
+}
+
+/// Returns who opened the thread, or who speaks like the owner of a change: "rebased", "I've added a test".
+fn owner_of<'a>(scene: &Scene<'a>, asker: &str) -> Option<&'a str> {
+    const OWNING: &[&str] = &[
+        "^rebased|updated|fixed|addressed|pushed|done|squashed|amended",
+        "i|i've ?have ?just ?also added|changed|fixed|updated|rebased|pushed|renamed|addressed|squashed|removed",
+    ];
+    let known = scene.owner.or(scene.opener.map(|n| scene.messages[n].author));
+    known.or_else(|| {
+        let owns = |text: &str| Words::new(text, 0..floor(text, 200)).has_any(OWNING, 0);
+        scene.messages.iter().find(|message| message.author != asker && owns(message.text)).map(|message| message.author)
+    })
+}
+
+/// Returns whether the ticket is a change under review.
+fn is_change(scene: &Scene<'_>) -> bool {
+    const CUES: [&str; 8] = ["r?", "r+", "r=", "this pr", "this patch", "rebase", "squash", "pull request"];
+    scene.messages.iter().any(|message| {
+        let lower = message.text.to_lowercase();
+        CUES.iter().any(|cue| lower.contains(cue))
+    })
+}
