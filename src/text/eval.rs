@@ -116,6 +116,7 @@ fn predict(labelled: &Labelled) -> Prediction {
     let (to, who) = match ask.as_ref().map(|ask| &ask.to) {
         None => ("none", Vec::new()),
         Some(To::Group) => ("group", Vec::new()),
+        Some(To::Somebody(name)) => ("person", vec![(*name).to_owned()]),
         Some(To::Persons(keys)) => ("person", keys.iter().map(|key| (*key).to_owned()).collect()),
     };
     Prediction {

@@ -4,7 +4,7 @@ use crate::model::AskKind;
 
 use super::super::clean::{Cleaned, words_in};
 use super::super::words::Words;
-use super::{AskFound, Scene, To, cues};
+use super::{AskFound, Scene, To, cues, people};
 
 /// More words than this are an answer by themselves.
 const ANSWER_WORDS: usize = 6;
@@ -33,6 +33,7 @@ pub fn closed_by(scene: &Scene<'_>, ask: usize, found: &AskFound<'_>) -> Option<
         }
         let is_asked = match &found.to {
             To::Persons(keys) => keys.contains(&message.author),
+            To::Somebody(name) => message.names.iter().any(|known| people::is_part(known, &name.to_lowercase())),
             To::Group => true,
         };
         let is_direct = message.reply_to == Some(ask)

@@ -1,6 +1,6 @@
 //! Whom a sentence is said to: mentions, vocatives, everybody, or the one being replied to.
 
-use crate::model::AskKind;
+use crate::model::{AskKind, ThreadKind};
 
 use super::super::clean::{Class, Cleaned};
 use super::super::lines;
@@ -16,15 +16,15 @@ const MARKERS: &str = "so and but or hmm hm ok okay also btw well hi hey hello h
 
 /// Words that speak to whoever reads.
 const EVERYBODY: &[&str] = &[
-    "anyone|anybody|someone|somebody|any1|everyone|everybody|folks|y'all|anyone's|anybody's|nobody|people|channel|here|team|guys",
+    "^anyone|anybody|someone|somebody|any1|everyone|everybody|folks|y'all|nobody|who",
+    "does|do|did|has|have|had|is|are|was|can|could|would|will|should|hey|hi|hello|if|that|whether|maybe|perhaps|for anyone|anybody|someone|somebody|any1|everyone|everybody|people|folks",
+    "anyone|anybody|someone|somebody|any1 know|knows|have|has|want|wants|willing|else|able|can|could|here|tried|seen|using|got|who|with|please|should",
+    "folks|everyone|everybody|y'all|guys|anyone's $",
     "you all|guys|folks",
     "any ?of you",
-    "any idea|ideas|suggestions|advice|pointers|tips|hints|objections|comments|help|volunteers|thoughts",
-    "is there ?any|a|some|something|anything",
-    "are there *",
-    "all",
-    "who has|can|wants|else|would|is",
-    "the group|list|wg|committee|team|community",
+    "any idea|ideas|suggestions|advice|pointers|tips|hints|objections|comments|help|volunteers|thoughts|takers",
+    "suggestions|advice|pointers|comments|feedback|help|input|ideas ?is|are|very|much|would ?be ?much|greatly welcome|appreciated",
+    "the group|list|wg|committee|team|community|room",
     "from any|people|those|other|others",
     "jemand|wer|alguien|alguém|alguem|quelqu'un|todos|alle",
 ];
@@ -51,7 +51,8 @@ pub(super) fn addressee<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, segm
     if words.list.iter().any(|word| word.is_mention) && !message.mentions.is_empty() {
         return To::Persons(message.mentions.to_vec());
     }
-    if words.has_any(EVERYBODY, 0) {
+    let at = head(scene, i, &words);
+    if EVERYBODY.iter().any(|phrase| words.has(phrase, if phrase.starts_with('^') { at } else { 0 })) {
         return To::Group;
     }
     if words.has(YOU, 0) && Words::new(&cleaned.flat, 0..cleaned.flat.len()).has_any(PLURAL, 0) {
@@ -63,6 +64,9 @@ pub(super) fn addressee<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, segm
     }
     if let Some(keys) = continued(scene, i) {
         return To::Persons(keys);
+    }
+    if let Some(name) = stranger(scene, i, cleaned) {
+        return To::Somebody(name);
     }
     match replied_to(scene, i, cleaned, segment, &words) {
         Some(key) => To::Persons(vec![key]),
@@ -172,6 +176,24 @@ pub(super) fn lead_of<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Vec
         }
     }
     keys
+}
+
+/// Returns the name a mail greets or opens with, when nobody in the scene bears it.
+fn stranger<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Option<&'a str> {
+    const MANY: &str = "all everyone everybody folks there guys team list sir sirs madam group friends people both gentlemen colleagues";
+    if scene.kind != ThreadKind::Mail {
+        return None;
+    }
+    let first = cleaned.segments.first()?;
+    let words = Words::new(&cleaned.flat, first.range.clone());
+    let n = usize::from(lines::is_greeting(words.get(0), 1) || one_of("thanks", words.get(0)));
+    let word = words.list.get(n)?;
+    let text = scene.messages[i].text;
+    let name = text.get(word.range.clone())?;
+    let stands_alone = text[word.range.end..].trim_start_matches([',', ':', '-', '!', '.', ' ']).starts_with('\n');
+    let looks_right = name.len() > 2 && name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphabetic) && !name.chars().all(char::is_uppercase);
+    let is_called = stands_alone && (n == 1 || matches!(word.tail, ',' | ':' | '-'));
+    (is_called && looks_right && !one_of(MANY, words.get(n)) && !is_marker(words.get(n))).then_some(name)
 }
 
 /// Returns the people mentioned right beside the ask: "Thoughts? cc @ana", or a line of mentions alone.

@@ -25,11 +25,14 @@ pub(super) fn replied_to<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, seg
     match scene.kind {
         ThreadKind::Mail | ThreadKind::Topic => before.map(|n| messages[n].author),
         ThreadKind::Ticket => {
-            let owner = owner_of(scene, author).filter(|&owner| owner != author);
-            match (you, before) {
-                (true, Some(n)) => Some(messages[n].author),
-                (true, None) => owner,
-                _ => owner.filter(|_| is_change(scene)),
+            let owner = owner_of(scene, author).filter(|_| is_change(scene));
+            let has_spoken = messages[..i].iter().any(|message| message.author == author);
+            match before {
+                Some(n) if you => Some(messages[n].author),
+                None if you => scene.owner.filter(|&owner| owner != author),
+                _ if owner.is_some_and(|owner| owner != author) => owner,
+                Some(n) if n + 1 == i && has_spoken => Some(messages[n].author),
+                _ => None,
             }
         }
         _ => {
@@ -93,9 +96,9 @@ fn owner_of<'a>(scene: &Scene<'a>, asker: &str) -> Option<&'a str> {
 
 /// Returns whether the ticket is a change under review.
 fn is_change(scene: &Scene<'_>) -> bool {
-    const CUES: [&str; 8] = ["r?", "r+", "r=", "this pr", "this patch", "rebase", "squash", "pull request"];
+    const CUES: &[&str] = &["r+|r", "this pr|patch", "rebase|rebased|squash|squashed", "pull request", "lgtm"];
     scene.messages.iter().any(|message| {
-        let lower = message.text.to_lowercase();
-        CUES.iter().any(|cue| lower.contains(cue))
+        let words = Words::new(message.text, 0..message.text.len());
+        words.has_any(CUES, 0) || (0..words.len()).any(|n| words.get(n).starts_with("r="))
     })
 }
