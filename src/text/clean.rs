@@ -127,7 +127,15 @@ impl Cleaned {
 /// Returns the sentences of the buffer: Unicode's bounds, less those that are none.
 fn pieces(buffer: &str) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
-    for (start, piece) in buffer.split_sentence_bound_indices() {
+    // A name called at the start of a sentence begins it, though it is written small.
+    let mut calls = buffer.as_bytes().to_vec();
+    for n in 1..calls.len() {
+        if calls[n] == b'@' && matches!(calls[n - 1], b' ' | b'<') {
+            calls[n] = b'A';
+        }
+    }
+    let calls = String::from_utf8(calls).expect("one ASCII byte stands for another");
+    for (start, piece) in calls.split_sentence_bound_indices() {
         let trimmed = piece.trim();
         if trimmed.is_empty() {
             continue;
@@ -167,7 +175,7 @@ fn continues(left: &str, gap: &str, right: &str) -> bool {
     if first.is_lowercase() && matches!(last, '"' | '”' | '\'' | '’' | ')' | '»') {
         return true;
     }
-    last == '.' && (first.is_lowercase() || ends_with_abbreviation(left, first))
+    last == '.' && (first.is_lowercase() && !right.starts_with(['@', '<']) || ends_with_abbreviation(left, first))
 }
 
 /// Returns whether the text is one emoji written as `:name:`.

@@ -49,7 +49,12 @@ pub(super) fn flatten(text: &str) -> Flat {
             Kind::Prose | Kind::Greeting | Kind::Blank => {}
             Kind::Item(marker) => out[line.start..line.start + marker].fill(b'\n'),
             Kind::Attribution => attributions.push(line.clone()),
-            Kind::Quote => quotes.push(line.clone()),
+            Kind::Quote => {
+                quotes.push(line.clone());
+                if is_attribution(masked[line.clone()].trim_start_matches(['>', ' '])) {
+                    attributions.push(line.clone());
+                }
+            }
             Kind::Skipped | Kind::End => {}
         }
         if matches!(

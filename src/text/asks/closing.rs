@@ -83,6 +83,7 @@ fn is_settled_by_asker(words: &Words, others_spoke: bool) -> bool {
         "it works|worked",
         "that works|worked|helps|helped|did|fixed|solved",
         "got it",
+        "looks like it is|was|does|did|works",
     ];
     const CONTENT: &[&str] = &[
         "thanks|thank|thx|ty|cheers|tyvm|danke|gracias|merci|obrigado|obrigada",

@@ -12,7 +12,7 @@ use super::{AskFound, Scene, To};
 const MARKERS: &str = "so and but or hmm hm ok okay also btw well hi hey hello hallo hola oh ah um uh then now actually \
     anyway anyways just ps p.s yeah yes yep right thanks sorry cool nice great alright finally again secondly first second \
     lastly additionally otherwise however though still maybe out of curiosity like quick question for example in particular \
-    specifically basically namely wait hang hold on alternatively sure true interesting fair gotcha aha";
+    specifically basically namely wait hang hold on alternatively sure true interesting fair gotcha aha lol haha ha heh yea ya yup mm mmm mhm huh wow awesome agreed exactly indeed";
 
 /// Words that speak to whoever reads.
 const EVERYBODY: &[&str] = &[
@@ -40,8 +40,11 @@ pub(super) const YOU: &str = "you|your|you're|youre|u|ur|yours|yourself|ya|you'v
 pub(super) fn addressee<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, segment: usize) -> To<'a> {
     let message = &scene.messages[i];
     let words = Words::new(&cleaned.flat, cleaned.segments[segment].range.clone());
-    let named = named_in(scene, i, &words);
-    if !named.is_empty() {
+    // "@ana If you touch it anyway, could you …? Otherwise, could you …?"
+    let paragraph = cleaned.segments[segment].paragraph;
+    let before = cleaned.segments[..segment].iter().rev().take_while(|other| other.paragraph == paragraph).take(3);
+    let called = before.map(|other| Words::new(&cleaned.flat, other.range.clone())).map(|words| called_first(scene, i, &words));
+    if let Some(named) = std::iter::once(named_in(scene, i, &words)).chain(called).find(|named| !named.is_empty()) {
         return To::Persons(named);
     }
     let lead = lead_of(scene, i, cleaned);
@@ -134,6 +137,12 @@ fn named_in<'a>(scene: &Scene<'a>, i: usize, words: &Words) -> Vec<&'a str> {
         }
     }
     keys
+}
+
+/// Returns the people the sentence calls at its start.
+fn called_first<'a>(scene: &Scene<'a>, i: usize, words: &Words) -> Vec<&'a str> {
+    let starts = words.list.first().is_some_and(|word| word.is_mention) && !is_reference(words, 0);
+    if starts { resolve(scene, i, words, 0).into_iter().collect() } else { Vec::new() }
 }
 
 /// Returns whether a mention only speaks about somebody: "as @ana said", "@ana's patch".

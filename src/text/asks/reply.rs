@@ -3,7 +3,8 @@
 use crate::model::ThreadKind;
 
 use super::super::clean::Cleaned;
-use super::super::words::{Words, floor};
+use super::super::lines::is_greeting;
+use super::super::words::{Words, floor, is_common};
 use super::Scene;
 use super::people::{YOU, is_marker, lead_of, resolve};
 
@@ -21,7 +22,7 @@ pub(super) fn replied_to<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, seg
     let paragraph = cleaned.segments[segment].paragraph;
     let beside = || cleaned.segments.iter().filter(|other| other.paragraph == paragraph);
     let you = words.has(YOU, 0) || beside().any(|other| Words::new(&cleaned.flat, other.range.clone()).has(YOU, 0));
-    let before = (0..i).rev().find(|&n| messages[n].author != author && !messages[n].is_bot);
+    let before = (0..i).rev().find(|&n| messages[n].author != author && !messages[n].is_bot && !is_pointer(messages[n].text));
     match scene.kind {
         ThreadKind::Mail | ThreadKind::Topic => before.map(|n| messages[n].author),
         ThreadKind::Ticket => {
@@ -40,7 +41,10 @@ pub(super) fn replied_to<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, seg
             let before = before.filter(|&n| i - n <= if you { 6 } else { 3 })?;
             let is_engaged = messages[before.saturating_sub(6)..before].iter().any(|message| message.author == author);
             let is_short = cleaned.segments.iter().map(|other| other.words).sum::<usize>() <= 6;
-            (you || is_engaged || is_short || is_marker(words.get(0))).then_some(messages[before].author)
+            let first = Words::new(&cleaned.flat, cleaned.segments[0].range.clone());
+            let leads_on = is_marker(words.get(0)) || is_marker(first.get(0)) && !is_greeting(first.get(0), 1);
+            let replies = you || is_engaged || is_short || leads_on || shares_matter(words, messages[before].text);
+            replies.then_some(messages[before].author)
         }
     }
 }
@@ -67,7 +71,7 @@ fn quoted_author<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, start: usiz
     for range in cleaned.quotes.iter().rev().filter(|range| range.end <= start).take(6) {
         let line = message.text[range.clone()].trim_start_matches(['>', ' ', '|']);
         let wanted: Vec<&str> = line.split_whitespace().take(8).collect();
-        if wanted.len() < 4 {
+        if wanted.len() < 2 && line.len() < 12 {
             continue;
         }
         let says = |text: &str| {
@@ -91,6 +95,21 @@ fn owner_of<'a>(scene: &Scene<'a>, asker: &str) -> Option<&'a str> {
     known.or_else(|| {
         let owns = |text: &str| Words::new(text, 0..floor(text, 200)).has_any(OWNING, 0);
         scene.messages.iter().find(|message| message.author != asker && owns(message.text)).map(|message| message.author)
+    })
+}
+
+/// Returns whether a message only points somewhere: "cc @ana", a link.
+fn is_pointer(text: &str) -> bool {
+    let words = Words::new(text, 0..floor(text, 200));
+    words.len() == 0 || words.len() <= 4 && matches!(words.get(0), "cc" | "https" | "http" | "related" | "see")
+}
+
+/// Returns whether the sentence takes up a word of matter from the text.
+fn shares_matter(words: &Words, text: &str) -> bool {
+    let other = Words::new(text, 0..floor(text, 1_500));
+    (0..words.len()).any(|n| {
+        let word = words.get(n);
+        word.chars().count() > 3 && !is_common(word) && (0..other.len()).any(|m| other.get(m) == word)
     })
 }
 

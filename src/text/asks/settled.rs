@@ -16,13 +16,13 @@ type Cue = (&'static str, f32);
 
 /// Phrases that state a settled choice anywhere.
 const SETTLING: &[Cue] = &[
-    ("we've|we|wg|group|team|committee|tf|everyone ?all|have|had|has|already|just|also ?all|already ?also|now agreed|decided|resolved|concluded|voted ?on|to|that|not", 1.2),
+    ("we've|we|wg|group|team|committee|tf|everyone ?all|have|had|has|already|just|also ?* ?also|now agreed|decided|resolved|concluded|voted ?on|to|that|not", 1.2),
     ("was|were|been|is ?already|also|now agreed|decided|accepted|approved|rejected that|to|by|at|on", 0.9),
     ("it's|its|that's|is decided|settled", 1.1),
     ("let's|lets|we'll ?just|then|now|all ?plan ?to go|stick|leave|keep|do|drop|ship|land|merge|close|adopt|reschedule|postpone|skip|discuss ?ahead with|it|this|that|the", 0.9),
     ("we will|shall|are ?just|then|now|going|gonna ?to go|stick|leave|keep|drop|ship|land|merge|close|adopt|remove|add|switch|move ?with|to|it|this|that|the *", 0.9),
     ("we're going|gonna ?to go|use|do|keep|drop|ship|land|merge|close|switch|move|remove|add|with|adopt|stick *", 0.9),
-    ("the|our|final decision|resolution|consensus|conclusion is|was|here", 1.1),
+    ("the|our|final|current|general|group's decision|resolution|consensus|conclusion is|was|here", 1.1),
     ("decision|decided|resolved|resolution|agreed|consensus :", 1.0),
     ("rough consensus|agreement is|was|to|that", 0.9),
     ("approved|accepted|rejected by the|our|everyone", 0.9),
@@ -48,8 +48,8 @@ const ON_TICKETS: &[Cue] = &[
 
 /// Phrases by which an editor or owner settles a proposal in mail.
 const IN_MAIL: &[Cue] = &[
-    ("^i'll|we'll ?also ?just make|add|change|remove|fix|incorporate|alter|reword|create|open|delete|drop|update *", 0.85),
-    ("^i|we will ?also ?just make|add|change|remove|fix|incorporate|alter|reword|create|open|delete|drop|update *", 0.85),
+    ("^i'll|we'll ?also ?just make|add|change|remove|fix|incorporate|alter|reword|create|open|delete|drop|update|use|keep|go *", 0.85),
+    ("^i|we will ?also ?just make|add|change|remove|fix|incorporate|alter|reword|create|open|delete|drop|update|use|keep|go *", 0.85),
     ("has|have|been|is ?now ?been altered|reworded|incorporated ?as|in|to|accordingly|from", 0.85),
     ("no ?real objection|objections", 0.9),
     ("here's|here|is what we|editors ..", 0.9),

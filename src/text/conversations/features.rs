@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::super::words::is_common;
 use super::Line;
 
 /// How many features a candidate has.
@@ -258,22 +259,4 @@ fn hash(text: &str) -> u64 {
         .fold(0xCBF2_9CE4_8422_2325, |hash, c| {
             (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01B3)
         })
-}
-
-/// Returns whether a word says nothing about the matter.
-fn is_common(word: &str) -> bool {
-    const COMMON: &[&str] = &[
-        "the", "a", "an", "and", "or", "but", "if", "then", "so", "to", "of", "in", "on", "at",
-        "for", "with", "from", "by", "as", "is", "are", "was", "were", "be", "been", "am", "it",
-        "its", "it's", "this", "that", "that's", "these", "those", "there", "here", "i", "i'm",
-        "im", "i've", "i'll", "i'd", "me", "my", "you", "your", "you're", "u", "we", "they",
-        "them", "he", "she", "his", "her", "our", "their", "do", "does", "did", "don't", "dont",
-        "doesn't", "have", "has", "had", "can", "can't", "cant", "could", "would", "will",
-        "should", "may", "might", "not", "no", "yes", "what", "which", "who", "how", "why", "when",
-        "where", "just", "any", "some", "all", "one", "get", "got", "like", "ok", "oh", "well",
-        "about", "know", "think", "want", "need", "use", "using", "up", "out", "now", "too",
-        "very", "more", "only", "also", "than", "into", "because", "go", "going", "anyone", "hi",
-        "hello", "hey", "thanks", "lol", "yeah",
-    ];
-    COMMON.contains(&word)
 }
