@@ -175,7 +175,9 @@ fn continues(left: &str, gap: &str, right: &str) -> bool {
     if first.is_lowercase() && matches!(last, '"' | '”' | '\'' | '’' | ')' | '»') {
         return true;
     }
-    last == '.' && (first.is_lowercase() && !right.starts_with(['@', '<']) || ends_with_abbreviation(left, first))
+    last == '.'
+        && (first.is_lowercase() && !right.starts_with(['@', '<'])
+            || ends_with_abbreviation(left, first))
 }
 
 /// Returns whether the text is one emoji written as `:name:`.
@@ -232,7 +234,10 @@ fn asks(piece: &str) -> bool {
         break;
     }
     rest.trim_end_matches(|c: char| {
-        matches!(c, '!' | '"' | '\'' | ')' | '”' | '’' | '*' | '_' | '…' | '»' | ']')
+        matches!(
+            c,
+            '!' | '"' | '\'' | ')' | '”' | '’' | '*' | '_' | '…' | '»' | ']'
+        )
     })
     .ends_with(['?', '？', '؟'])
 }
@@ -304,6 +309,29 @@ fn classify(piece: &str, words: usize, is_question: bool) -> Class {
 /// Returns whether the piece is more signs than words: a grammar rule, a path, an expression.
 fn is_formula(piece: &str) -> bool {
     let visible = piece.chars().filter(|c| !c.is_whitespace()).count();
-    let signs = piece.chars().filter(|c| matches!(c, '(' | ')' | '[' | ']' | '{' | '}' | '|' | '=' | '<' | '>' | '/' | '\\' | ';' | '$' | '%' | '^' | '&')).count();
+    let signs = piece
+        .chars()
+        .filter(|c| {
+            matches!(
+                c,
+                '(' | ')'
+                    | '['
+                    | ']'
+                    | '{'
+                    | '}'
+                    | '|'
+                    | '='
+                    | '<'
+                    | '>'
+                    | '/'
+                    | '\\'
+                    | ';'
+                    | '$'
+                    | '%'
+                    | '^'
+                    | '&'
+            )
+        })
+        .count();
     signs * 4 > visible
 }

@@ -146,7 +146,10 @@ pub(super) fn is_common(word: &str) -> bool {
 
 /// Returns the largest character boundary not beyond `at`.
 pub(super) fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|&n| text.is_char_boundary(n)).unwrap_or(0)
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|&n| text.is_char_boundary(n))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

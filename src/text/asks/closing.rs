@@ -42,15 +42,29 @@ pub fn closed_by(scene: &Scene<'_>, ask: usize, found: &AskFound<'_>) -> Option<
         }
         let is_asked = match &found.to {
             To::Persons(keys) => keys.contains(&message.author),
-            To::Somebody(name) => message.names.iter().any(|known| people::is_part(known, &name.to_lowercase())),
+            To::Somebody(name) => message
+                .names
+                .iter()
+                .any(|known| people::is_part(known, &name.to_lowercase())),
             To::Group => true,
         };
-        let is_direct = message.reply_to == Some(ask) || message.mentions.contains(&asker) || names_asker(scene, ask, &words) || quotes(scene, ask, found, message.text);
-        let to_another = !is_direct && (message.reply_to.is_some_and(|to| to < ask) || words.list.iter().take(2).any(|word| word.is_mention) || one_of("thanks thx", words.get(0)));
+        let is_direct = message.reply_to == Some(ask)
+            || message.mentions.contains(&asker)
+            || names_asker(scene, ask, &words)
+            || quotes(scene, ask, found, message.text);
+        let to_another = !is_direct
+            && (message.reply_to.is_some_and(|to| to < ask)
+                || words.list.iter().take(2).any(|word| word.is_mention)
+                || one_of("thanks thx", words.get(0)));
         let is_question = message.text.trim_end().ends_with('?') && words.len() <= 12;
-        let is_full = words_in(message.text) > ANSWER_WORDS || is_clear(&words) || message.text.contains("http") || message.text.contains('`');
+        let is_full = words_in(message.text) > ANSWER_WORDS
+            || is_clear(&words)
+            || message.text.contains("http")
+            || message.text.contains('`');
         let is_answer = match &found.to {
-            To::Group => is_full && (is_direct || others > 0 || leans(scene, ask, &words, message.text)),
+            To::Group => {
+                is_full && (is_direct || others > 0 || leans(scene, ask, &words, message.text))
+            }
             _ if is_asked => is_full || !is_question,
             // Somebody else answers for the one who was asked; in a ticket the next comment is often about another thing.
             _ => is_full && (is_direct || others == 0 && scene.kind != ThreadKind::Ticket),
@@ -95,40 +109,81 @@ fn is_settled_by_asker(words: &Words, others_spoke: bool) -> bool {
 
 /// Returns whether the message reviews: approves, merges or asks for changes.
 fn is_reviewed(words: &Words) -> bool {
-    words.has_any(&["r+|lgtm|approved|merged|merging|reviewed", "looks|look good|great|ok|fine"], 0)
-        || (0..words.len()).any(|n| words.get(n).starts_with("r=") || words.get(n).starts_with("r+"))
+    words.has_any(
+        &[
+            "r+|lgtm|approved|merged|merging|reviewed",
+            "looks|look good|great|ok|fine",
+        ],
+        0,
+    ) || (0..words.len()).any(|n| words.get(n).starts_with("r=") || words.get(n).starts_with("r+"))
 }
 
 /// Returns whether a short reply is a clear answer.
 fn is_clear(words: &Words) -> bool {
     (0..words.len().min(3)).any(|n| one_of(CLEAR, words.get(n)))
-        || words.has_any(&["will do", "on it", "not yet|really|sure", "of course", "i do|did|have|am|will|can|don't|think", "looks good"], 0)
+        || words.has_any(
+            &[
+                "will do",
+                "on it",
+                "not yet|really|sure",
+                "of course",
+                "i do|did|have|am|will|can|don't|think",
+                "looks good",
+            ],
+            0,
+        )
 }
 
 /// Returns whether a message leans on the ask: it shares a word of matter with it, or points back.
 fn leans(scene: &Scene<'_>, ask: usize, words: &Words, text: &str) -> bool {
-    if scene.kind != ThreadKind::Conversation || is_clear(words) || (0..words.len()).any(|n| one_of(LEANING, words.get(n))) {
+    if scene.kind != ThreadKind::Conversation
+        || is_clear(words)
+        || (0..words.len()).any(|n| one_of(LEANING, words.get(n)))
+    {
         return true;
     }
     let asked = scene.messages[ask].text.to_lowercase();
-    let shares = (0..words.len()).any(|n| words.get(n).chars().count() > 3 && asked.contains(words.get(n)));
+    let shares =
+        (0..words.len()).any(|n| words.get(n).chars().count() > 3 && asked.contains(words.get(n)));
     shares || text.trim().starts_with(['<', '`']) && words.len() < 4
 }
 
 /// Returns whether the text quotes the asking sentence.
 fn quotes(scene: &Scene<'_>, ask: usize, found: &AskFound<'_>, text: &str) -> bool {
-    let Some(sentence) = scene.messages[ask].text.get(found.sentence.clone()) else { return false };
+    let Some(sentence) = scene.messages[ask].text.get(found.sentence.clone()) else {
+        return false;
+    };
     let wanted: Vec<&str> = sentence.split_whitespace().take(6).collect();
     let quoted = |line: &str| {
         let line = line.trim_start().trim_start_matches(['>', ' ']);
-        wanted.len() >= 3 && line.split_whitespace().collect::<Vec<_>>().windows(wanted.len().min(4)).any(|window| window == &wanted[..window.len()])
+        wanted.len() >= 3
+            && line
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .windows(wanted.len().min(4))
+                .any(|window| window == &wanted[..window.len()])
     };
-    text.lines().filter(|line| line.trim_start().starts_with('>')).any(quoted)
+    text.lines()
+        .filter(|line| line.trim_start().starts_with('>'))
+        .any(quoted)
 }
 
 /// Returns whether the text calls the asker by name.
 fn names_asker(scene: &Scene<'_>, ask: usize, words: &Words) -> bool {
     let asker = &scene.messages[ask];
-    let is_name = |name: &str, text: &str| name.to_lowercase() == text || people::is_part(name, text);
-    words.list.iter().enumerate().filter(|(n, word)| word.is_mention || *n < 2).any(|(n, _)| asker.names.iter().copied().chain([asker.author]).any(|name| is_name(name, words.get(n))))
+    let is_name =
+        |name: &str, text: &str| name.to_lowercase() == text || people::is_part(name, text);
+    words
+        .list
+        .iter()
+        .enumerate()
+        .filter(|(n, word)| word.is_mention || *n < 2)
+        .any(|(n, _)| {
+            asker
+                .names
+                .iter()
+                .copied()
+                .chain([asker.author])
+                .any(|name| is_name(name, words.get(n)))
+        })
 }

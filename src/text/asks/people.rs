@@ -30,21 +30,38 @@ const EVERYBODY: &[&str] = &[
 ];
 
 /// Words that make "you" many.
-const PLURAL: &[&str] = &["you all|guys|folks", "thanks|thank|hi|hello|hey ?you all|everyone|everybody|folks|guys"];
+const PLURAL: &[&str] = &[
+    "you all|guys|folks",
+    "thanks|thank|hi|hello|hey ?you all|everyone|everybody|folks|guys",
+];
 
 /// Words that speak to one.
 pub(super) const YOU: &str = "you|your|you're|youre|u|ur|yours|yourself|ya|you've|you'd|you'll|du|dein|deine|dir|dich|sie|ihr|\
     tu|te|vous|votre|usted|tú|tienes|puedes|você|voce|peux-tu|pouvez-vous";
 
 /// Returns whom the sentence is for.
-pub(super) fn addressee<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, segment: usize) -> To<'a> {
+pub(super) fn addressee<'a>(
+    scene: &Scene<'a>,
+    i: usize,
+    cleaned: &Cleaned,
+    segment: usize,
+) -> To<'a> {
     let message = &scene.messages[i];
     let words = Words::new(&cleaned.flat, cleaned.segments[segment].range.clone());
     // "@ana If you touch it anyway, could you …? Otherwise, could you …?"
     let paragraph = cleaned.segments[segment].paragraph;
-    let before = cleaned.segments[..segment].iter().rev().take_while(|other| other.paragraph == paragraph).take(3);
-    let called = before.map(|other| Words::new(&cleaned.flat, other.range.clone())).map(|words| called_first(scene, i, &words));
-    if let Some(named) = std::iter::once(named_in(scene, i, &words)).chain(called).find(|named| !named.is_empty()) {
+    let before = cleaned.segments[..segment]
+        .iter()
+        .rev()
+        .take_while(|other| other.paragraph == paragraph)
+        .take(3);
+    let called = before
+        .map(|other| Words::new(&cleaned.flat, other.range.clone()))
+        .map(|words| called_first(scene, i, &words));
+    if let Some(named) = std::iter::once(named_in(scene, i, &words))
+        .chain(called)
+        .find(|named| !named.is_empty())
+    {
         return To::Persons(named);
     }
     let lead = lead_of(scene, i, cleaned);
@@ -55,7 +72,10 @@ pub(super) fn addressee<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, segm
         return To::Persons(message.mentions.to_vec());
     }
     let at = head(scene, i, &words);
-    if EVERYBODY.iter().any(|phrase| words.has(phrase, if phrase.starts_with('^') { at } else { 0 })) {
+    if EVERYBODY
+        .iter()
+        .any(|phrase| words.has(phrase, if phrase.starts_with('^') { at } else { 0 }))
+    {
         return To::Group;
     }
     if words.has(YOU, 0) && Words::new(&cleaned.flat, 0..cleaned.flat.len()).has_any(PLURAL, 0) {
@@ -101,8 +121,12 @@ pub(super) fn is_marker(word: &str) -> bool {
 pub(super) fn review_call<'a>(scene: &Scene<'a>, i: usize) -> Option<AskFound<'a>> {
     let text = scene.messages[i].text;
     for (at, _) in text.match_indices("r?") {
-        let starts = at == 0 || text[..at].ends_with(|c: char| c.is_whitespace() || matches!(c, '(' | '*' | ','));
-        let ends = text[at + 2..].chars().next().is_none_or(char::is_whitespace);
+        let starts = at == 0
+            || text[..at].ends_with(|c: char| c.is_whitespace() || matches!(c, '(' | '*' | ','));
+        let ends = text[at + 2..]
+            .chars()
+            .next()
+            .is_none_or(char::is_whitespace);
         if !starts || !ends {
             continue;
         }
@@ -110,15 +134,33 @@ pub(super) fn review_call<'a>(scene: &Scene<'a>, i: usize) -> Option<AskFound<'a
         let words = Words::new(text, at..line_end);
         let mut keys: Vec<&'a str> = Vec::new();
         for n in 1..words.len().min(8) {
-            let Some(key) = resolve(scene, i, &words, n).filter(|_| words.list[n].is_mention || n == 1) else { break };
+            let Some(key) =
+                resolve(scene, i, &words, n).filter(|_| words.list[n].is_mention || n == 1)
+            else {
+                break;
+            };
             if !keys.contains(&key) {
                 keys.push(key);
             }
         }
         if !keys.is_empty() || words.len() <= 3 || text.trim().len() < 30 {
-            let end = words.list.get(keys.len()).map_or(at + 2, |word| word.range.end).max(at + 2);
-            let to = if keys.is_empty() { To::Group } else { To::Persons(keys) };
-            return Some(AskFound { kind: AskKind::Review, to, sentence: at..end, is_urgent: false, score: 2.0 });
+            let end = words
+                .list
+                .get(keys.len())
+                .map_or(at + 2, |word| word.range.end)
+                .max(at + 2);
+            let to = if keys.is_empty() {
+                To::Group
+            } else {
+                To::Persons(keys)
+            };
+            return Some(AskFound {
+                kind: AskKind::Review,
+                to,
+                sentence: at..end,
+                is_urgent: false,
+                score: 2.0,
+            });
         }
     }
     None
@@ -128,7 +170,11 @@ pub(super) fn review_call<'a>(scene: &Scene<'a>, i: usize) -> Option<AskFound<'a
 fn named_in<'a>(scene: &Scene<'a>, i: usize, words: &Words) -> Vec<&'a str> {
     let mut keys: Vec<&'a str> = Vec::new();
     for (n, word) in words.list.iter().enumerate() {
-        let is_spoken_to = if word.is_mention { !is_reference(words, n) } else { is_vocative(words, n) };
+        let is_spoken_to = if word.is_mention {
+            !is_reference(words, n)
+        } else {
+            is_vocative(words, n)
+        };
         if is_spoken_to
             && let Some(key) = resolve(scene, i, words, n)
             && !keys.contains(&key)
@@ -142,12 +188,20 @@ fn named_in<'a>(scene: &Scene<'a>, i: usize, words: &Words) -> Vec<&'a str> {
 /// Returns the people the sentence calls at its start.
 fn called_first<'a>(scene: &Scene<'a>, i: usize, words: &Words) -> Vec<&'a str> {
     let starts = words.list.first().is_some_and(|word| word.is_mention) && !is_reference(words, 0);
-    if starts { resolve(scene, i, words, 0).into_iter().collect() } else { Vec::new() }
+    if starts {
+        resolve(scene, i, words, 0).into_iter().collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// Returns whether a mention only speaks about somebody: "as @ana said", "@ana's patch".
 fn is_reference(words: &Words, n: usize) -> bool {
-    let before = n > 0 && one_of("as like by from per of with thanks thx via after than", words.get(n - 1));
+    let before = n > 0
+        && one_of(
+            "as like by from per of with thanks thx via after than",
+            words.get(n - 1),
+        );
     let verb = "said says mentioned wrote suggested pointed noted posted has had did is was thinks already";
     let after = n > 0 && words.list[n].tail == ' ' && one_of(verb, words.get(n + 1));
     before || after || words.get(n).ends_with("'s")
@@ -156,16 +210,29 @@ fn is_reference(words: &Words, n: usize) -> bool {
 /// Returns whether a bare word stands where a name is called: first with a comma or colon, after a greeting, or last.
 fn is_vocative(words: &Words, n: usize) -> bool {
     let called = matches!(words.list[n].tail, ',' | ':' | ')' | '-' | '–');
-    let greeted = n > 0 && one_of("hi hey hello dear ping hallo hola oi salut", words.get(n - 1));
-    let opens = n <= 2 && (0..n).all(|m| is_marker(words.get(m)) || words.list[m].range.end + 2 >= words.list[n].range.start);
-    let asked = n == 0 && one_of("can could would will please pls do did have are any what how", words.get(1));
+    let greeted = n > 0
+        && one_of(
+            "hi hey hello dear ping hallo hola oi salut",
+            words.get(n - 1),
+        );
+    let opens = n <= 2
+        && (0..n).all(|m| {
+            is_marker(words.get(m)) || words.list[m].range.end + 2 >= words.list[n].range.start
+        });
+    let asked = n == 0
+        && one_of(
+            "can could would will please pls do did have are any what how",
+            words.get(1),
+        );
     let last = n + 1 == words.len() && n > 0 && words.list[n - 1].tail == ',';
     opens && (called || asked) || greeted || last
 }
 
 /// Returns whom the whole message speaks to: a mention or name at its start, or a greeting.
 pub(super) fn lead_of<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Vec<&'a str> {
-    let Some(first) = cleaned.segments.first() else { return Vec::new() };
+    let Some(first) = cleaned.segments.first() else {
+        return Vec::new();
+    };
     let words = Words::new(&cleaned.flat, first.range.clone());
     let mut keys = Vec::new();
     for n in 0..words.len().min(8) {
@@ -199,21 +266,39 @@ fn stranger<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Option<&'a st
     let word = words.list.get(n)?;
     let text = scene.messages[i].text;
     let name = text.get(word.range.clone())?;
-    let stands_alone = text[word.range.end..].trim_start_matches([',', ':', '-', '!', '.', ' ']).starts_with('\n');
-    let looks_right = name.len() > 2 && name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphabetic) && !name.chars().all(char::is_uppercase);
+    let stands_alone = text[word.range.end..]
+        .trim_start_matches([',', ':', '-', '!', '.', ' '])
+        .starts_with('\n');
+    let looks_right = name.len() > 2
+        && name.starts_with(char::is_uppercase)
+        && name.chars().all(char::is_alphabetic)
+        && !name.chars().all(char::is_uppercase);
     let is_called = stands_alone && (n == 1 || matches!(word.tail, ',' | ':' | '-'));
-    (is_called && looks_right && !one_of(MANY, words.get(n)) && !is_marker(words.get(n))).then_some(name)
+    (is_called && looks_right && !one_of(MANY, words.get(n)) && !is_marker(words.get(n)))
+        .then_some(name)
 }
 
 /// Returns the people mentioned right beside the ask: "Thoughts? cc @ana", or a line of mentions alone.
-fn mentions_near<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned, segment: usize) -> Vec<&'a str> {
+fn mentions_near<'a>(
+    scene: &Scene<'a>,
+    i: usize,
+    cleaned: &Cleaned,
+    segment: usize,
+) -> Vec<&'a str> {
     let mut keys = Vec::new();
-    for (n, other) in cleaned.segments.iter().enumerate().skip(segment.saturating_sub(1)).take(4) {
+    for (n, other) in cleaned
+        .segments
+        .iter()
+        .enumerate()
+        .skip(segment.saturating_sub(1))
+        .take(4)
+    {
         if n == segment {
             continue;
         }
         let words = Words::new(&cleaned.flat, other.range.clone());
-        let is_name = |n: usize| words.list[n].is_mention || one_of("cc ping and fyi or", words.get(n));
+        let is_name =
+            |n: usize| words.list[n].is_mention || one_of("cc ping and fyi or", words.get(n));
         let only_names = words.len() > 0 && (0..words.len()).all(is_name);
         if !only_names && !(words.has("cc|ping", 0) && words.len() < 8) {
             continue;
@@ -234,13 +319,19 @@ pub(super) fn resolve<'a>(scene: &Scene<'a>, i: usize, words: &Words, n: usize) 
     let (word, text) = (&words.list[n], words.get(n));
     let author = scene.messages[i].author;
     let raw = scene.messages[i].text.get(word.range.clone());
-    let may_be_part = text.len() > 2 && (word.is_mention || raw.is_some_and(|raw| raw.starts_with(char::is_uppercase)));
-    let authors = scene.messages.iter().map(|message| (message.author, message.names));
+    let may_be_part = text.len() > 2
+        && (word.is_mention || raw.is_some_and(|raw| raw.starts_with(char::is_uppercase)));
+    let authors = scene
+        .messages
+        .iter()
+        .map(|message| (message.author, message.names));
     let others = scene.people.iter().map(|person| (person.key, person.names));
     let mut partly = None;
     for (key, names) in authors.chain(others).filter(|(key, _)| *key != author) {
         for name in names.iter().copied().chain([key]) {
-            if name.eq_ignore_ascii_case(text) || name.len() == text.len() && name.to_lowercase() == text {
+            if name.eq_ignore_ascii_case(text)
+                || name.len() == text.len() && name.to_lowercase() == text
+            {
                 return Some(key);
             }
             if partly.is_none() && may_be_part && is_part(name, text) {
@@ -253,6 +344,9 @@ pub(super) fn resolve<'a>(scene: &Scene<'a>, i: usize, words: &Words, n: usize) 
 
 /// Returns whether the text is one of the words of a name, initials left aside.
 pub(super) fn is_part(name: &str, text: &str) -> bool {
-    name.split(|c: char| !c.is_alphanumeric())
-        .any(|part| part.len() > 2 && (part.eq_ignore_ascii_case(text) || part.len() == text.len() && part.to_lowercase() == text))
+    name.split(|c: char| !c.is_alphanumeric()).any(|part| {
+        part.len() > 2
+            && (part.eq_ignore_ascii_case(text)
+                || part.len() == text.len() && part.to_lowercase() == text)
+    })
 }

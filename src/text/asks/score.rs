@@ -23,7 +23,10 @@ pub(super) fn best_sentence(scene: &Scene<'_>, i: usize, cleaned: &Cleaned) -> O
         .map(|segment| Words::new(&cleaned.flat, segment.range.clone()))
         .collect();
     for (n, segment) in cleaned.segments.iter().enumerate() {
-        if matches!(segment.class, Class::Acknowledgement | Class::Greeting | Class::Bare) {
+        if matches!(
+            segment.class,
+            Class::Acknowledgement | Class::Greeting | Class::Bare
+        ) {
             continue;
         }
         let (score, kind) = score(scene, i, cleaned, &all, n);
@@ -157,7 +160,9 @@ fn weigh(phrases: &[(&str, f32)], words: &Words, from: usize) -> f32 {
 /// Returns whether the sentence stands in quotation marks.
 fn is_quoted(text: &str) -> bool {
     let opens = text.find(['"', '“', '„', '«']);
-    let closes = text.trim_end_matches(['.', ')', ',']).ends_with(['"', '”', '»']);
+    let closes = text
+        .trim_end_matches(['.', ')', ','])
+        .ends_with(['"', '”', '»']);
     closes && opens.is_some_and(|at| at + 12 < text.len() || at == 0)
 }
 
