@@ -7,6 +7,7 @@
 mod closing;
 mod cues;
 mod people;
+mod reply;
 mod score;
 mod settled;
 
@@ -71,6 +72,8 @@ pub struct Scene<'a> {
 pub enum To<'a> {
     /// The people with these keys.
     Persons(Vec<&'a str>),
+    /// Somebody the text calls by this name, whom the scene does not know.
+    Somebody(&'a str),
     /// Whoever can answer.
     Group,
 }

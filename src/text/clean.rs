@@ -85,6 +85,8 @@ pub(super) struct Cleaned {
     pub segments: Vec<Segment>,
     /// "On Monday Ana wrote:" lines, which name whom the author replies to.
     pub attributions: Vec<Range<usize>>,
+    /// Lines the author quotes.
+    pub quotes: Vec<Range<usize>>,
 }
 
 impl Cleaned {
@@ -93,6 +95,7 @@ impl Cleaned {
         let Flat {
             buffer,
             attributions,
+            quotes,
         } = lines::flatten(text);
         let mut segments: Vec<Segment> = Vec::new();
         let (mut paragraph, mut seen) = (0, 0);
@@ -116,6 +119,7 @@ impl Cleaned {
             flat: buffer,
             segments,
             attributions,
+            quotes,
         }
     }
 }
@@ -123,7 +127,15 @@ impl Cleaned {
 /// Returns the sentences of the buffer: Unicode's bounds, less those that are none.
 fn pieces(buffer: &str) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
-    for (start, piece) in buffer.split_sentence_bound_indices() {
+    // A name called at the start of a sentence begins it, though it is written small.
+    let mut calls = buffer.as_bytes().to_vec();
+    for n in 1..calls.len() {
+        if calls[n] == b'@' && matches!(calls[n - 1], b' ' | b'<') {
+            calls[n] = b'A';
+        }
+    }
+    let calls = String::from_utf8(calls).expect("one ASCII byte stands for another");
+    for (start, piece) in calls.split_sentence_bound_indices() {
         let trimmed = piece.trim();
         if trimmed.is_empty() {
             continue;
@@ -155,14 +167,17 @@ fn continues(left: &str, gap: &str, right: &str) -> bool {
         return true;
     }
     // Smileys, emoji and closing marks belong to what they follow.
-    if !right.chars().any(char::is_alphanumeric) || is_shortcode(right) {
+    let is_mark = !right.chars().any(char::is_alphanumeric) && !right.contains(lines::LINK);
+    if is_mark || is_shortcode(right) {
         return true;
     }
     // "Why?" he asked.
     if first.is_lowercase() && matches!(last, '"' | '”' | '\'' | '’' | ')' | '»') {
         return true;
     }
-    last == '.' && (first.is_lowercase() || ends_with_abbreviation(left, first))
+    last == '.'
+        && (first.is_lowercase() && !right.starts_with(['@', '<'])
+            || ends_with_abbreviation(left, first))
 }
 
 /// Returns whether the text is one emoji written as `:name:`.
@@ -211,7 +226,7 @@ fn asks(piece: &str) -> bool {
     loop {
         if let Some(last) = rest.rsplit(char::is_whitespace).next()
             && last.len() < rest.len()
-            && (is_shortcode(last) || is_smiley(last))
+            && (is_shortcode(last) || is_smiley(last) || last.contains(lines::LINK))
         {
             rest = rest[..rest.len() - last.len()].trim_end();
             continue;
@@ -221,7 +236,7 @@ fn asks(piece: &str) -> bool {
     rest.trim_end_matches(|c: char| {
         matches!(
             c,
-            '!' | '"' | '\'' | ')' | '”' | '’' | '*' | '_' | '.' | '…' | '»' | ']'
+            '!' | '"' | '\'' | ')' | '”' | '’' | '*' | '_' | '…' | '»' | ']'
         )
     })
     .ends_with(['?', '？', '؟'])
@@ -272,12 +287,8 @@ pub(super) fn words_in(piece: &str) -> usize {
 
 /// Returns what the piece is good for.
 fn classify(piece: &str, words: usize, is_question: bool) -> Class {
-    if words == 0 {
-        return if is_question && piece.chars().any(char::is_alphanumeric) {
-            Class::Short
-        } else {
-            Class::Bare
-        };
+    if words == 0 || is_formula(piece) {
+        return Class::Bare;
     }
     if lines::is_greeting(piece, words) {
         return Class::Greeting;
@@ -293,4 +304,34 @@ fn classify(piece: &str, words: usize, is_question: bool) -> Class {
         return Class::Acknowledgement;
     }
     if words < 4 { Class::Short } else { Class::Good }
+}
+
+/// Returns whether the piece is more signs than words: a grammar rule, a path, an expression.
+fn is_formula(piece: &str) -> bool {
+    let visible = piece.chars().filter(|c| !c.is_whitespace()).count();
+    let signs = piece
+        .chars()
+        .filter(|c| {
+            matches!(
+                c,
+                '(' | ')'
+                    | '['
+                    | ']'
+                    | '{'
+                    | '}'
+                    | '|'
+                    | '='
+                    | '<'
+                    | '>'
+                    | '/'
+                    | '\\'
+                    | ';'
+                    | '$'
+                    | '%'
+                    | '^'
+                    | '&'
+            )
+        })
+        .count();
+    signs * 4 > visible
 }

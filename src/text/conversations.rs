@@ -94,6 +94,14 @@ impl Disentangler {
     fn remember(&mut self, mut line: Known, placed: Placed) {
         line.conversation = placed.conversation;
         line.replies_to = placed.reply_to;
+        let first = self.next - self.recent.len();
+        if let Some(answered) = placed
+            .reply_to
+            .and_then(|to| to.checked_sub(first))
+            .and_then(|n| self.recent.get_mut(n))
+        {
+            answered.replies += 1;
+        }
         for &word in &line.words {
             *self.spread.entry(word).or_default() += 1;
         }

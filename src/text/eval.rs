@@ -116,6 +116,7 @@ fn predict(labelled: &Labelled) -> Prediction {
     let (to, who) = match ask.as_ref().map(|ask| &ask.to) {
         None => ("none", Vec::new()),
         Some(To::Group) => ("group", Vec::new()),
+        Some(To::Somebody(name)) => ("person", vec![(*name).to_owned()]),
         Some(To::Persons(keys)) => ("person", keys.iter().map(|key| (*key).to_owned()).collect()),
     };
     Prediction {
@@ -139,7 +140,7 @@ fn is_first(id: &str) -> bool {
 }
 
 /// Returns the names written as `@name` or `<@name>`.
-fn mentions_in(text: &str) -> Vec<&str> {
+pub fn mentions_in(text: &str) -> Vec<&str> {
     let ends = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'));
     let mut out: Vec<&str> = Vec::new();
     for (at, _) in text.match_indices('@') {

@@ -10,6 +10,7 @@ pub(super) struct Flat {
     /// As long as the text; blanked bytes are line feeds.
     pub buffer: String,
     pub attributions: Vec<Range<usize>>,
+    pub quotes: Vec<Range<usize>>,
 }
 
 /// What a line is.
@@ -39,7 +40,7 @@ pub(super) fn flatten(text: &str) -> Flat {
     let lines = line_ranges(&masked);
     let kinds = classify(text, &masked, &lines);
     let mut out = masked.clone().into_bytes();
-    let mut attributions = Vec::new();
+    let (mut attributions, mut quotes) = (Vec::new(), Vec::new());
     let mut ended = false;
     for (n, (line, &kind)) in lines.iter().zip(&kinds).enumerate() {
         ended |= kind == Kind::End;
@@ -48,7 +49,13 @@ pub(super) fn flatten(text: &str) -> Flat {
             Kind::Prose | Kind::Greeting | Kind::Blank => {}
             Kind::Item(marker) => out[line.start..line.start + marker].fill(b'\n'),
             Kind::Attribution => attributions.push(line.clone()),
-            Kind::Quote | Kind::Skipped | Kind::End => {}
+            Kind::Quote => {
+                quotes.push(line.clone());
+                if is_attribution(masked[line.clone()].trim_start_matches(['>', ' '])) {
+                    attributions.push(line.clone());
+                }
+            }
+            Kind::Skipped | Kind::End => {}
         }
         if matches!(
             kind,
@@ -73,6 +80,7 @@ pub(super) fn flatten(text: &str) -> Flat {
     Flat {
         buffer: String::from_utf8(out).expect("whole lines are overwritten with ASCII"),
         attributions,
+        quotes,
     }
 }
 
@@ -89,8 +97,8 @@ fn blank_blocks(bytes: &mut [u8]) {
                 .all(u8::is_ascii_whitespace);
             let end = match find(bytes, close.as_bytes(), inner) {
                 Some(end) => end + close.len(),
-                // An unclosed fence runs to the end; a stray mark inside a line is only a mark.
-                None if at_line_start => bytes.len(),
+                // An unclosed fence runs to the next empty line; a stray mark inside a line is only a mark.
+                None if at_line_start => find(bytes, b"\n\n", inner).unwrap_or(bytes.len()),
                 None => break,
             };
             if open != "~~~" || at_line_start {

@@ -121,6 +121,37 @@ impl Words {
     }
 }
 
+/// Returns whether a list of words, a space between two, holds the word.
+pub(super) fn one_of(list: &str, word: &str) -> bool {
+    !word.is_empty() && list.split(' ').any(|known| known == word)
+}
+
+/// Words that say nothing about the matter.
+const COMMON: &str = "the a an and or but if then so to of in on at for with from by as is are was were be been am it its it's \
+    this that that's these those there there's here i i'm im i've i'll i'd me my you your you're u we we're they them he she his \
+    her our their do does did doing don't dont doesn't didn't have has had having can can't cant could couldn't would wouldn't will \
+    won't should may might must not no yes what what's which who how why when where while just any some all one two get gets got \
+    getting like ok oh well about know think thing things want need use using used up out over off now too very more most much many \
+    only also than into because since still even back after before between through go going goes gone come make makes made work works \
+    working really actually maybe probably something anything nothing everything someone anyone everyone anybody somebody hi hello hey \
+    thanks thank lol yeah sure right good better best great nice same other another each both such way ways look looks looking see seen \
+    said say says tell try trying tried take put give let does it'll isn't aren't wasn't them then their were being without within \
+    possible question issue problem case kind sort time first last next long little always never again already yet instead \
+    please sorry different point sense mean means seems seem find found different help new old";
+
+/// Returns whether a word says nothing about the matter.
+pub(super) fn is_common(word: &str) -> bool {
+    one_of(COMMON, word)
+}
+
+/// Returns the largest character boundary not beyond `at`.
+pub(super) fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|&n| text.is_char_boundary(n))
+        .unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Words;

@@ -3,10 +3,13 @@
 /// Openings of a question that chat often leaves without its mark: (phrase at the head of a sentence, weight).
 pub(super) const QUESTION_HEADS: &[(&str, f32)] = &[
     (
-        "^?does|did|do|has|have|is|are|would|could|can|will anyone|anybody|someone|somebody|any1",
+        "^does|did|do|has|have|is|are|would|could|can|will anyone|anybody|someone|somebody|any1",
         1.3,
     ),
-    ("^anyone|anybody|any1 *", 1.2),
+    (
+        "^anyone|anybody|any1 know|knows|have|has|had|got|seen|tried|using|used|use|aware|able|else|willing|want|interested|familiar|around|here|up|from|in|on|with|who|experiencing|getting|working|care|remember|think|recommend|ever|been",
+        1.2,
+    ),
     (
         "^any idea|ideas|thoughts|suggestions|hints|tips|clue|clues|pointers|advice|reason|chance|objections|opinions|news|update|progress|feedback|comments",
         1.2,
@@ -52,16 +55,21 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         1.3,
     ),
     (
-        "anyone|anybody|someone|somebody know|knows|have|has|seen|tried|using|use|aware|able|else|willing|want|wants|interested|familiar|around|here|help|got|able",
+        "anyone|anybody know|knows|seen|tried|aware|able|willing|interested|familiar|around|here|help",
         1.1,
     ),
+    ("someone|somebody please|pls|help|should|needs", 0.9),
     ("would you mind *", 1.3),
     ("please|pls|plz ?also|do|just|don't|always|try|to *", 1.1),
     ("let|lemme me|us know", 1.1),
     ("tell|show|explain|send|give ?to me|us *", 0.6),
     (
-        "i'd|i would|we'd|we would ?really|greatly|also appreciate|love|be|like ?to ?grateful|glad|happy|interested ?to ?if|your|some|any|feedback|hear|know|help|comments",
-        0.9,
+        "i'd|i would|we'd|we would ?really|greatly|also|much appreciate|love ?it|to ?if|your|some|any|feedback|hear|know|help|comments|a",
+        1.1,
+    ),
+    (
+        "i'd|i would|we'd|we would be ?very|most grateful|thankful|obliged if|for *",
+        1.2,
     ),
     (
         "i|we ?really|would|also|could|do ?really need|want|require help|you|your|someone|somebody|some|a ?to ?hand|advice|help|assistance",
@@ -75,36 +83,57 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         "help|advice|feedback|input|pointers|suggestions|comments|reviews|thoughts ?is|are|would|much|greatly|very ?be ?greatly|much|very appreciated|welcome",
         1.2,
     ),
-    ("help|hints|hint|ideas|idea $", 0.5),
+    (
+        "need|needing|want|wanted ?some|any|your help|hints|advice|assistance|input",
+        0.9,
+    ),
     (
         "i'm|im|am|was|i've|been ?still|just|also|really|been|left|just wondering if|whether|why|how|what|where|who|about|when|is|does|can",
         1.1,
     ),
     (
-        "i|just|still|always|also wonder|wonders|wondered if|whether|why|how|what|where|who|about|when|is",
+        "i|just|still|also|really wonder|wondered why|how|what|where|who|when|is",
         1.0,
     ),
+    ("wonder|wonders|wondered if|whether|about", 0.85),
     ("just|still|but wondering *", 0.9),
     (
         "i'm|im|am|was ?just|also|mainly|really curious ?to ?know|about|if|how|why|whether|what|as|where|for",
         1.0,
     ),
     (
-        "curious|wondering|wonder|wondered if|whether|how|why|what|to|about",
-        0.8,
-    ),
-    (
-        "i'd|i would like|love|want|be ?interested|curious|keen|happy ?in|to know|hear|understand|learn|see ?if|whether|how|what|why|your|from",
+        "curious|wondering|wondered if|whether|how|why|what|to|about",
         1.0,
     ),
     (
-        "i|we want|need|wanted|needed to know|ask|check|understand",
+        "i'd|i would like|love|want|be ?interested|curious|keen ?in|to know|hear|hearing|understand|learn|see ?if|whether|how|what|why|your|from",
+        1.0,
+    ),
+    (
+        "i|we|i'm|we're|am|are ?am|are ?also|still|very|particularly|always|most interested in hearing|knowing|your|any|feedback|comments|opinions|reports|learning|seeing|build|thoughts|what|how",
+        1.0,
+    ),
+    ("i|we ?just|really want|need|wanted|needed to know|ask", 1.0),
+    (
+        "i|we ?just|really want|need|wanted|needed to check|understand|make",
         0.8,
     ),
-    ("question|questions is|are|for|about|regarding|:", 0.7),
     (
-        "i ?have|had|got ?have|got a|one|another|some|few|quick|dumb|stupid|noob|newbie|beginner ?few|quick|dumb|stupid|simple|more|small question|questions",
+        "the|my|one|another|other|next|real|first question|problem is ?how|what|why|whether|if|where|which|when|who",
         0.9,
+    ),
+    (
+        "the|my|next question is ?how|what|why|whether|if|where|which|when|who",
+        1.0,
+    ),
+    ("question|questions for|about|regarding|:", 0.7),
+    (
+        "have|had|got a|one|another|some|few|quick|dumb|stupid|noob|newbie|beginner ?few|quick|dumb|stupid|simple|more|small|general question|questions",
+        1.0,
+    ),
+    (
+        "^quick|general|newbie|beginner|noob|dumb|stupid|silly question",
+        1.0,
     ),
     (
         "looking for ?a|an|some|any|someone|somebody|help|advice|ways|recommendations|suggestions|feedback|pointers",
@@ -126,9 +155,14 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         "it|that|this would be|'d ?really|very|also|most ?be nice|great|good|useful|helpful|awesome|cool|interesting|lovely|appreciated if|to you|someone|somebody|anyone|we|have|see|know|hear|get|add|could",
         0.8,
     ),
+    ("if you're|you|your are|willing|able|willing|happy to", 1.0),
     (
-        "if you|someone|somebody|anyone ?all|else could|can|would|have|has|had|want|wants|know|knows|feel|are|is|got|get *",
-        0.6,
+        "if you|someone|somebody|anyone ?all|else could|can|would|know|knows|got|get *",
+        0.7,
+    ),
+    (
+        "if anyone|somebody|someone|anybody ?else has|is|wants|had|have *",
+        0.7,
     ),
     (
         "i|we|i'd|we'd ?would|also|therefore|hereby ?would|like|to ?to|like propose|suggest|request|recommend ?that|the|to|a|we|adding|removing|changing",
@@ -149,6 +183,14 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
     ),
     ("make|be|double sure to *", 0.7),
     (
+        "function|feature|option|method|way|ability|that|this|which|it would|could|should ?really be ?very|really|extremely|quite useful|handy|helpful|nice|great|valuable",
+        0.75,
+    ),
+    (
+        "hope you|someone|that ?will|would|can|could consider|include|add|see|agree|fix|support",
+        0.9,
+    ),
+    (
         "remember|remind|reminder|don't|dont|never ?forget to *",
         0.5,
     ),
@@ -168,7 +210,8 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         "take|have|give ?this|it|that ?a|another|one look|peek|glance|read|review|shot|try|go ?at|over",
         0.6,
     ),
-    ("ping *", 1.1),
+    ("^ping *", 1.1),
+    ("gentle|friendly ping|reminder", 1.1),
     ("bump $", 0.9),
     ("what|how about *", 0.4),
     ("is it|this possible|safe|ok|okay|feasible to *", 0.7),
@@ -213,18 +256,39 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
 pub(super) const COURTESIES: &[(&str, f32)] = &[
     ("feel free to", 1.0),
     (
-        "let me|us know if|when|should you|there|anything|that|it|i ?have|need|run|want|get|is|are|can|has|helps|works|help|any",
-        0.7,
+        "let me|us know if|when|should ?you|there|anything|it|that|this|i ?have|need|run|want|is|can|has|helps|works|help ?any|some|anything|more|further|questions|problems|out",
+        0.55,
     ),
+    ("anything else i|we can|could", 0.6),
+    (
+        "happy|glad|willing to help|assist|review|answer|discuss|do",
+        0.8,
+    ),
+    (
+        "if|incase|case anyone|anybody|someone ?else wants|is|has|needs",
+        0.3,
+    ),
+    ("incase|case *", 0.5),
+    (
+        "what|that's|as|where|things i ?was|am|'m ?just wondering|curious|looking|asking",
+        0.6,
+    ),
+    ("was just curious|wondering when|because|since", 0.5),
+    ("ping|tell|ask|remind me|you if|when|for|about|once|in", 0.5),
     (
         "if you have|need|want|got any|more|further|other|help ?more|further|other questions|question|help|problems|information|details|issues",
         0.8,
     ),
     ("don't|do|not ?not hesitate to", 1.0),
     (
-        "please|pls note|find|see|refer|accept|excuse|forgive|ignore|disregard|be|bear|advised|correct|feel ?advised",
+        "please|pls ?also note|find|see|refer|accept|excuse|forgive|ignore|disregard|bear|feel|hate",
         0.5,
     ),
+    (
+        "please don't|dont hate|mind|worry|shoot|laugh|judge|send",
+        0.6,
+    ),
+    ("please be advised|aware|patient|kind|gentle", 0.6),
     ("please do ?not|n't reply", 1.2),
     (
         "could|can|would you|u imagine|believe|say|argue|use|do|just|always|also|even|probably|still|get",
@@ -250,7 +314,7 @@ pub(super) const RHETORICAL: &[(&str, f32)] = &[
         "^why not|bother|should|would ?anyone|anybody|would|should|you|we|*",
         0.15,
     ),
-    ("what's|whats|what the|is ?the point|use|harm|fuss", 0.4),
+    ("what's|whats the point|harm|fuss", 0.4),
     ("what could possibly", 0.8),
     ("how hard|difficult can|could|is", 0.7),
     (
@@ -266,7 +330,7 @@ pub(super) const RHETORICAL: &[(&str, f32)] = &[
         "^really|seriously|huh|wat|what|eh|oh|wow|lol|haha|ha|no|yes|yeah|ok|and $",
         0.5,
     ),
-    ("you know what|why|something", 0.6),
+    ("^you know what|something $", 0.6),
     ("guess what|who", 0.8),
     ("am i right|wrong $", 0.2),
     ("right $", 0.1),
@@ -276,10 +340,8 @@ pub(super) const RHETORICAL: &[(&str, f32)] = &[
 /// Offers of the author's own work: (phrase at the head, weight taken away).
 pub(super) const OFFERS: &[(&str, f32)] = &[
     ("want|wanna me to", 0.9),
-    (
-        "do|would you want|like|prefer|need me|help|us|a ?hand|to",
-        0.7,
-    ),
+    ("do|would you ?still want|like|prefer|need me|us to", 0.2),
+    ("do|would you want|like|need ?some|any|a help|hand", 0.7),
     ("shall|may|can i help", 0.9),
     ("can|could|may i help|assist ?you|someone|anyone", 0.9),
     ("need|want ?any|some|a help|hand", 0.8),
@@ -288,12 +350,10 @@ pub(super) const OFFERS: &[(&str, f32)] = &[
 
 /// Heads of a sentence that answers the question right before it.
 pub(super) const ANSWER_HEADS: &[&str] = &[
-    "^yes|no|nope|yep|yeah|because|well|nothing|nobody|none|never|simple|simply|easy|obviously|clearly|probably|presumably|certainly",
-    "^the answer|reason|problem|short|solution",
-    "^it's|its|that's because|the|a|an|not|simply|just|due",
-    "^turns|answer|my ?out|answer|guess *",
-    "^to|by|in|for that|this|answer",
-    "^i|we think|guess|believe|suspect|would|say|know|assume",
+    "^yes|no|nope|yep|yeah|because|nothing|nobody|none|never|simple|simply|easy|obviously|clearly *",
+    "^the answer|reason|short ?is|answer",
+    "^that's|it's because|due",
+    "^answer|a :",
 ];
 
 /// What takes an ask back.

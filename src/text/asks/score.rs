@@ -23,7 +23,10 @@ pub(super) fn best_sentence(scene: &Scene<'_>, i: usize, cleaned: &Cleaned) -> O
         .map(|segment| Words::new(&cleaned.flat, segment.range.clone()))
         .collect();
     for (n, segment) in cleaned.segments.iter().enumerate() {
-        if matches!(segment.class, Class::Acknowledgement | Class::Greeting) {
+        if matches!(
+            segment.class,
+            Class::Acknowledgement | Class::Greeting | Class::Bare
+        ) {
             continue;
         }
         let (score, kind) = score(scene, i, cleaned, &all, n);
@@ -59,8 +62,12 @@ fn score(
     } else {
         points = points.max(opening_points(segment, words, head));
         points -= weigh(cues::COURTESIES, words, 0);
-        if scene.kind == ThreadKind::Mail && i > 0 && scene.opener != Some(i) {
-            points -= 0.1;
+        // Said to somebody by name, a hint is a request; the first mail of a thread is there to get something done.
+        if points > 0.5 && words.list.iter().any(|word| word.is_mention) {
+            points += 0.15;
+        }
+        if points > 0.5 && scene.kind == ThreadKind::Mail && scene.opener == Some(i) {
+            points += 0.3;
         }
     }
     let is_review = words.has_any(
@@ -131,10 +138,9 @@ fn opening_points(segment: &Segment, words: &Words, head: usize) -> f32 {
 
 /// Returns the points of the phrases of request: the strongest, and a little for each other.
 fn request_points(words: &Words, head: usize) -> f32 {
-    let _ = head;
     let (mut most, mut others) = (0.0f32, 0.0f32);
     for &(phrase, weight) in cues::REQUESTS {
-        if words.has(phrase, 0) {
+        if words.has(phrase, if phrase.starts_with('^') { head } else { 0 }) {
             others += most.min(weight);
             most = most.max(weight);
         }
@@ -153,8 +159,11 @@ fn weigh(phrases: &[(&str, f32)], words: &Words, from: usize) -> f32 {
 
 /// Returns whether the sentence stands in quotation marks.
 fn is_quoted(text: &str) -> bool {
-    (text.starts_with(['"', '“', '„', '«']) && text.ends_with(['"', '”', '“', '»']))
-        || text.ends_with("?\"") && text.matches('"').count() == 1
+    let opens = text.find(['"', '“', '„', '«']);
+    let closes = text
+        .trim_end_matches(['.', ')', ','])
+        .ends_with(['"', '”', '»']);
+    closes && opens.is_some_and(|at| at + 12 < text.len() || at == 0)
 }
 
 /// Returns whether an earlier message already has the sentence word for word: a quotation without marks.

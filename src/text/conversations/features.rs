@@ -4,13 +4,25 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::super::words::{is_common, one_of};
 use super::Line;
 
 /// How many features a candidate has.
-pub(super) const COUNT: usize = 40;
+pub(super) const COUNT: usize = 56;
 
-/// The weights, fitted by `measure::fit`; in the order of [`features_of`] and then [`opening_features`].
+/// Where the features of an opening begin.
+const OPENING: usize = 44;
+
+/// The weights, in the order of [`features_of`] and then [`opening_features`]; fitted by `measure::fit`.
 pub(super) const WEIGHTS: [f32; COUNT] = include!("weights.in");
+
+/// First words that answer or go on.
+const ANSWERS: &str = "yes no yeah yep yup nope ok okay ah oh lol well but and so it that because sure hmm right thanks or i'm not then \
+    cool you try what why its it's if also haha nah indeed exactly maybe probably";
+
+/// First words that greet.
+const GREETINGS: &str =
+    "hi hello hey hiya morning good greetings hallo hola yo sup evening afternoon howdy";
 
 /// What is kept of a line.
 #[derive(Clone, Debug)]
@@ -19,14 +31,14 @@ pub(super) struct Known {
     pub author: u64,
     /// Hashes of what others call the author.
     names: Vec<u64>,
-    pub at: Timestamp,
+    at: Timestamp,
     /// Whom it speaks to: authors' hashes.
     to: Vec<u64>,
     /// Whom it names further on.
     about: Vec<u64>,
-    /// Whether it opens with somebody's name who is not in the window.
+    /// Whether it calls somebody who is not in the window.
     calls_stranger: bool,
-    /// Sorted hashes of its content words.
+    /// Sorted hashes of its words of matter.
     pub words: Vec<u32>,
     length: usize,
     is_question: bool,
@@ -35,6 +47,8 @@ pub(super) struct Known {
     answers: bool,
     pub conversation: usize,
     pub replies_to: Option<usize>,
+    /// How many later lines of the window reply to it.
+    pub replies: u16,
 }
 
 impl Known {
@@ -43,115 +57,69 @@ impl Known {
         let author = hash(line.author);
         let mut names: Vec<u64> = line.names.iter().map(|name| hash(name)).collect();
         names.push(author);
-        let mut to: Vec<u64> = line.mentions.iter().map(|key| hash(key)).collect();
-        let (mut about, mut words) = (Vec::new(), Vec::new());
-        let mut calls_stranger = false;
-        let mut length = 0;
-        let mut first = String::new();
-        for (n, chunk) in line.text.split_whitespace().enumerate().take(200) {
-            let bare = chunk.trim_matches(|c: char| {
-                matches!(
-                    c,
-                    ':' | ',' | '.' | '?' | '!' | '<' | '>' | '(' | ')' | ';' | '"'
-                )
-            });
-            let core = bare.trim_start_matches('@');
-            if core.is_empty() {
-                continue;
-            }
-            length += 1;
-            let lower = core.to_lowercase();
-            if n == 0 {
-                first.clone_from(&lower);
-            }
-            let called = hash(&lower);
-            let who = (core.len() > 1)
-                .then(|| {
-                    recent
-                        .iter()
-                        .rev()
-                        .find(|other| other.author != author && other.names.contains(&called))
-                })
-                .flatten()
-                .map(|other| other.author);
-            let is_call = bare.len() > core.len() || n == 0 || chunk.ends_with([':', ',']) && n < 3;
-            match who {
-                Some(who)
-                    if is_call
-                        && (n > 0
-                            || chunk.ends_with([':', ','])
-                            || bare.len() > core.len()
-                            || core.len() > 3) =>
-                {
-                    to.push(who)
-                }
-                Some(who) if core.len() > 3 => about.push(who),
-                None if n == 0 && (chunk.ends_with(':') || bare.len() > core.len()) => {
-                    calls_stranger = true
-                }
-                _ => {}
-            }
-            if who.is_none() && !is_common(&lower) && lower.len() > 1 {
-                words.push(called as u32);
-            }
-        }
-        words.sort_unstable();
-        words.dedup();
-        let text = line.text.trim_end();
-        Self {
+        let mut out = Self {
             number,
             author,
             names,
             at: line.at,
-            to,
-            about,
-            calls_stranger,
-            words,
-            length,
-            is_question: text.ends_with('?') || text.contains("? "),
-            greets: matches!(
-                first.as_str(),
-                "hi" | "hello" | "hey" | "hiya" | "morning" | "good" | "greetings"
-            ),
-            thanks: ["thank", "thx", "cheers", "ty "]
-                .iter()
-                .any(|word| line.text.to_lowercase().contains(word)),
-            answers: matches!(
-                first.as_str(),
-                "yes"
-                    | "no"
-                    | "yeah"
-                    | "yep"
-                    | "yup"
-                    | "nope"
-                    | "ok"
-                    | "okay"
-                    | "ah"
-                    | "oh"
-                    | "lol"
-                    | "well"
-                    | "but"
-                    | "and"
-                    | "so"
-                    | "it"
-                    | "that"
-                    | "because"
-                    | "sure"
-                    | "hmm"
-                    | "right"
-                    | "thanks"
-                    | "or"
-                    | "i'm"
-                    | "not"
-                    | "then"
-                    | "cool"
-                    | "you"
-                    | "try"
-                    | "what"
-                    | "why"
-            ),
+            to: line.mentions.iter().map(|key| hash(key)).collect(),
+            about: Vec::new(),
+            calls_stranger: false,
+            words: Vec::new(),
+            length: 0,
+            is_question: line.text.trim_end().ends_with('?') || line.text.contains("? "),
+            greets: false,
+            thanks: false,
+            answers: false,
             conversation: number,
             replies_to: None,
+            replies: 0,
+        };
+        for (n, chunk) in line.text.split_whitespace().enumerate().take(200) {
+            out.read(n, chunk, recent);
+        }
+        out.words.sort_unstable();
+        out.words.dedup();
+        out
+    }
+
+    /// Takes in the `n`th word.
+    fn read(&mut self, n: usize, chunk: &str, recent: &VecDeque<Known>) {
+        let bare = chunk.trim_matches(|c: char| {
+            matches!(
+                c,
+                ':' | ',' | '.' | '?' | '!' | '<' | '>' | '(' | ')' | ';' | '"'
+            )
+        });
+        let core = bare.trim_start_matches('@');
+        if core.is_empty() {
+            return;
+        }
+        self.length += 1;
+        let lower = core.to_lowercase();
+        let called = hash(&lower);
+        if n == 0 {
+            self.greets = one_of(GREETINGS, &lower);
+            self.answers = one_of(ANSWERS, &lower);
+        }
+        self.thanks |=
+            lower.starts_with("thank") || matches!(lower.as_str(), "thx" | "ty" | "cheers");
+        let is_marked = bare.len() > core.len() || chunk.ends_with([':', ',']) && n < 3;
+        let bears = |other: &&Known| other.author != self.author && other.names.contains(&called);
+        let who = (core.len() > 1)
+            .then(|| recent.iter().rev().find(bears))
+            .flatten()
+            .map(|other| other.author);
+        match who {
+            Some(who) if is_marked || n == 0 && core.len() > 3 => self.to.push(who),
+            Some(who) if core.len() > 3 && !is_common(&lower) => self.about.push(who),
+            None => {
+                self.calls_stranger |= n == 0 && (chunk.ends_with(':') || bare.len() > core.len());
+                if lower.len() > 1 && !is_common(&lower) {
+                    self.words.push(called as u32);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -164,76 +132,118 @@ pub(super) fn features_of(
     recent: &VecDeque<Known>,
     spread: &HashMap<u32, u16>,
 ) -> [f32; COUNT] {
-    let mut out = [0.0; COUNT];
-    let back = (recent.len() - n) as f32;
-    let gap_mins = (line.at.as_second() - earlier.at.as_second()).max(0) as f32 / 60.0;
+    let back = recent.len() - n;
+    let gap_mins = minutes(earlier.at, line.at);
     let same = line.author == earlier.author;
-    let speaks_to = line.to.contains(&earlier.author);
-    let spoken_to = earlier.to.contains(&line.author);
-    let between = || recent.iter().skip(n + 1);
-    let is_last_of_author = !between().any(|other| other.author == earlier.author);
-    let is_last_of_talk = !between().any(|other| other.conversation == earlier.conversation);
+    let to_it = line.to.contains(&earlier.author);
+    let from_it = earlier.to.contains(&line.author);
+    let unaddressed = line.to.is_empty() && !line.calls_stranger;
+    let mut is_last_of_author = true;
+    let mut is_last_of_talk = true;
+    let mut is_last_to_me = true;
+    let mut own_between = 0;
+    for other in recent.iter().skip(n + 1) {
+        is_last_of_author &= other.author != earlier.author;
+        is_last_of_talk &= other.conversation != earlier.conversation;
+        is_last_to_me &= !other.to.contains(&line.author);
+        own_between += usize::from(other.author == line.author);
+    }
     let own_last = recent
         .iter()
         .rev()
         .find(|other| other.author == line.author);
+    let same_talk = own_last.is_some_and(|own| own.conversation == earlier.conversation);
+    let partner = own_last.is_some_and(|own| own.to.contains(&earlier.author));
     let common = overlap(line, earlier, spread, recent.len());
-    let flag = |yes: bool| f32::from(u8::from(yes));
-    out[0] = back.ln();
-    out[1] = (1.0 + gap_mins).ln();
-    out[2] = flag(n + 1 == recent.len());
-    out[3] = flag(same);
-    out[4] = flag(same && is_last_of_author);
-    out[5] = flag(same && n + 1 == recent.len());
-    out[6] = flag(speaks_to);
-    out[7] = flag(speaks_to && is_last_of_author);
-    out[8] = flag(spoken_to);
-    out[9] = flag(spoken_to && !between().any(|other| other.to.contains(&line.author)));
-    out[10] = flag(!line.to.is_empty() && !speaks_to && !same);
-    out[11] = flag(!earlier.to.is_empty() && !spoken_to && !same);
-    out[12] = flag(line.about.contains(&earlier.author) || earlier.about.contains(&line.author));
-    out[13] = common;
-    out[14] = flag(common > 0.0);
-    out[15] = flag(earlier.is_question && !line.is_question && !same);
-    out[16] = flag(own_last.is_some_and(|own| own.conversation == earlier.conversation));
-    out[17] = flag(own_last.is_some_and(|own| own.conversation != earlier.conversation));
-    out[18] = flag(is_last_of_talk);
-    out[19] = flag(is_last_of_author && !same);
-    out[20] = flag(line.answers && n + 1 == recent.len());
-    out[21] = flag(line.thanks && spoken_to);
-    out[22] = flag(speaks_to && spoken_to);
-    out[23] = flag(gap_mins > 10.0);
-    out[24] = flag(gap_mins > 60.0);
-    out[25] = flag(same && line.to.is_empty() != earlier.to.is_empty());
-    out[26] = flag(earlier.replies_to.is_none() && !same);
-    out[27] = flag(!same && line.to.is_empty() && earlier.to.is_empty() && n + 1 == recent.len());
-    out[28] = flag(line.calls_stranger);
-    out[29] = flag(same && !line.to.is_empty() && line.to == earlier.to);
-    out[30] = flag(earlier.length < 4 && !same);
+    let is_next = back == 1;
+    let values = [
+        (back as f32).ln(),
+        (1.0 + gap_mins).ln(),
+        flag(is_next),
+        flag(same),
+        flag(same && is_last_of_author),
+        flag(same && is_next),
+        flag(to_it),
+        flag(to_it && is_last_of_author),
+        flag(from_it),
+        flag(from_it && is_last_to_me),
+        flag(!line.to.is_empty() && !to_it && !same),
+        flag(!earlier.to.is_empty() && !from_it && !same),
+        flag(line.about.contains(&earlier.author)),
+        common,
+        flag(common > 0.0),
+        flag(earlier.is_question && !line.is_question && !same),
+        flag(same_talk),
+        flag(own_last.is_some() && !same_talk),
+        flag(is_last_of_talk),
+        flag(is_last_of_author && !same),
+        flag(line.answers && is_next),
+        flag(line.thanks && from_it),
+        flag(to_it && from_it),
+        flag(gap_mins > 10.0),
+        flag(gap_mins > 60.0),
+        flag(same && unaddressed != earlier.to.is_empty()),
+        flag(earlier.replies_to.is_none() && !same),
+        flag(!same && unaddressed && earlier.to.is_empty() && is_next),
+        flag(line.calls_stranger),
+        flag(same && !line.to.is_empty() && line.to == earlier.to),
+        flag(earlier.length < 4 && !same),
+        flag(partner && unaddressed),
+        flag(partner && unaddressed && is_last_of_author),
+        flag(same_talk && is_last_of_talk && !same),
+        flag(to_it && same_talk),
+        flag(earlier.replies == 0 && earlier.is_question && !same),
+        f32::from(earlier.replies).ln_1p(),
+        flag(same && earlier.replies_to.is_none() && own_between == 0),
+        (own_between as f32).ln_1p(),
+        flag(same && own_between == 0 && gap_mins <= 1.0),
+        flag(same && unaddressed && earlier.to.is_empty() && own_between == 0),
+        flag(from_it && unaddressed),
+        flag(back <= 3),
+        flag(line.thanks && same_talk && !same),
+    ];
+    let mut out = [0.0; COUNT];
+    out[..OPENING].copy_from_slice(&values);
     out
 }
 
 /// Returns the features of "opens a conversation".
 pub(super) fn opening_features(line: &Known, recent: &VecDeque<Known>) -> [f32; COUNT] {
+    let own_last = recent
+        .iter()
+        .rev()
+        .position(|other| other.author == line.author);
+    let idle_mins = recent.back().map_or(1e6, |last| minutes(last.at, line.at));
+    let values = [
+        1.0,
+        flag(!line.to.is_empty()),
+        flag(own_last.is_some()),
+        flag(line.is_question),
+        flag(line.greets),
+        (line.length as f32).ln_1p(),
+        (1.0 + idle_mins).ln().min(6.0),
+        flag(line.answers || line.thanks),
+        flag(own_last.is_none() && line.is_question),
+        flag(line.calls_stranger),
+        flag(recent.iter().any(|other| other.to.contains(&line.author))),
+        flag(recent.len() < 20),
+    ];
     let mut out = [0.0; COUNT];
-    let flag = |yes: bool| f32::from(u8::from(yes));
-    let seen = recent.iter().any(|other| other.author == line.author);
-    let idle_mins = recent.back().map_or(1e6, |last| {
-        (line.at.as_second() - last.at.as_second()).max(0) as f32 / 60.0
-    });
-    out[31] = 1.0;
-    out[32] = flag(!line.to.is_empty() || line.calls_stranger);
-    out[33] = flag(seen);
-    out[34] = flag(line.is_question);
-    out[35] = flag(line.greets);
-    out[36] = (line.length as f32).ln_1p();
-    out[37] = (1.0 + idle_mins).ln().min(6.0);
-    out[38] = flag(line.answers || line.thanks);
-    out[39] = flag(!seen && line.is_question);
+    out[OPENING..].copy_from_slice(&values);
     out
 }
 
-/// Returns how much two lines share, rare words counting more.
+/// Returns one for a fact and nothing for none.
+fn flag(is_so: bool) -> f32 {
+    if is_so { 1.0 } else { 0.0 }
+}
+
+/// Returns the minutes from one time to a later one.
+fn minutes(from: Timestamp, to: Timestamp) -> f32 {
+    (to.as_second() - from.as_second()).max(0) as f32 / 60.0
+}
+
+/// Returns how much two lines share, words that are rare in the window counting more.
 fn overlap(a: &Known, b: &Known, spread: &HashMap<u32, u16>, lines: usize) -> f32 {
     let (mut i, mut j, mut sum) = (0, 0, 0.0);
     while i < a.words.len() && j < b.words.len() {
@@ -248,32 +258,14 @@ fn overlap(a: &Known, b: &Known, spread: &HashMap<u32, u16>, lines: usize) -> f3
             }
         }
     }
-    sum / (1.0 + (a.words.len() as f32).sqrt() * (b.words.len() as f32).sqrt()).sqrt()
+    sum / (1.0 + ((a.words.len() * b.words.len()) as f32).sqrt()).sqrt()
 }
 
-/// Returns the FNV-1a hash of a text.
+/// Returns the FNV-1a hash of a text in lower case.
 fn hash(text: &str) -> u64 {
     text.chars()
         .flat_map(char::to_lowercase)
         .fold(0xCBF2_9CE4_8422_2325, |hash, c| {
             (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01B3)
         })
-}
-
-/// Returns whether a word says nothing about the matter.
-fn is_common(word: &str) -> bool {
-    const COMMON: &[&str] = &[
-        "the", "a", "an", "and", "or", "but", "if", "then", "so", "to", "of", "in", "on", "at",
-        "for", "with", "from", "by", "as", "is", "are", "was", "were", "be", "been", "am", "it",
-        "its", "it's", "this", "that", "that's", "these", "those", "there", "here", "i", "i'm",
-        "im", "i've", "i'll", "i'd", "me", "my", "you", "your", "you're", "u", "we", "they",
-        "them", "he", "she", "his", "her", "our", "their", "do", "does", "did", "don't", "dont",
-        "doesn't", "have", "has", "had", "can", "can't", "cant", "could", "would", "will",
-        "should", "may", "might", "not", "no", "yes", "what", "which", "who", "how", "why", "when",
-        "where", "just", "any", "some", "all", "one", "get", "got", "like", "ok", "oh", "well",
-        "about", "know", "think", "want", "need", "use", "using", "up", "out", "now", "too",
-        "very", "more", "only", "also", "than", "into", "because", "go", "going", "anyone", "hi",
-        "hello", "hey", "thanks", "lol", "yeah",
-    ];
-    COMMON.contains(&word)
 }
