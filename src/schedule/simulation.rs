@@ -62,10 +62,11 @@ fn random_member(dice: &mut Dice, zone: TimeZone, around: civil::Date) -> Member
     let day_near = |dice: &mut Dice| around.saturating_add(dice.within(-12, 12).days());
     let away = (0..dice.within(0, 2)).map(|_| {
         let from = day_near(dice);
-        let length = if dice.percent(1) {
-            dice.within(100, 900)
-        } else {
-            dice.within(0, 8)
+        // Long leave ends well within the 400 days that are looked through, or well beyond.
+        let length = match dice.within(0, 99) {
+            0 => dice.within(100, 300),
+            1 => dice.within(900, 1200),
+            _ => dice.within(0, 8),
         };
         Away {
             from,
