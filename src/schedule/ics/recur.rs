@@ -34,7 +34,7 @@ enum Every {
 
 /// Returns the starts of a recurring event up to a date.
 pub fn starts(first: &Moment, rule: &str, upto: Date) -> Result<Vec<Moment>> {
-    let rule = Rule::parse(rule)?;
+    let rule = Rule::parse(rule, first)?;
     let mut starts: Vec<Moment> = Vec::new();
     let mut period = rule.period_of(first.date());
     while period <= upto {
@@ -78,7 +78,7 @@ fn is_after(start: &Moment, until: &Moment) -> bool {
 }
 
 impl Rule {
-    fn parse(text: &str) -> Result<Rule> {
+    fn parse(text: &str, first: &Moment) -> Result<Rule> {
         let mut rule = Rule {
             every: Every::Day,
             interval: 1,
@@ -109,7 +109,7 @@ impl Rule {
                 }
                 "INTERVAL" => rule.interval = value.parse().ok().with_context(unreadable)?,
                 "COUNT" => rule.count = Some(value.parse().ok().with_context(unreadable)?),
-                "UNTIL" => rule.until = Some(parse_until(&value).with_context(unreadable)?),
+                "UNTIL" => rule.until = Some(parse_until(&value, first).with_context(unreadable)?),
                 "BYDAY" => {
                     rule.weekdays = value
                         .split(',')
@@ -203,12 +203,17 @@ impl Rule {
     }
 }
 
-fn parse_until(value: &str) -> Option<Moment> {
+/// Reads a day, a time in UTC, or a time where the event is.
+fn parse_until(value: &str, first: &Moment) -> Option<Moment> {
     if value.len() == 8 {
         return Date::strptime("%Y%m%d", value).ok().map(Moment::Day);
     }
     let time = DateTime::strptime("%Y%m%dT%H%M%S", value.trim_end_matches('Z')).ok()?;
-    Some(Moment::Time(time, TimeZone::UTC))
+    let zone = match first {
+        Moment::Time(_, zone) if !value.ends_with('Z') => zone.clone(),
+        _ => TimeZone::UTC,
+    };
+    Some(Moment::Time(time, zone))
 }
 
 /// Reads `MO`, `1MO` or `-1SU`.

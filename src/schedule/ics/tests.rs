@@ -142,6 +142,10 @@ fn rules_repeat_an_event() {
         day("FREQ=YEARLY;BYMONTH=11;BYDAY=4TH"),
         "11-26..11-26, 2027-11-25..2027-11-25"
     );
+    check(
+        "DTSTART:20261116T090000\nDURATION:PT8H\nRRULE:FREQ=DAILY;UNTIL=20261117T090000",
+        "11-16..11-16, 11-17..11-17",
+    );
     check("DTSTART:20240229\nRRULE:FREQ=YEARLY", "");
     check(
         "DTSTART:20200101\nRRULE:FREQ=YEARLY;INTERVAL=3",
@@ -172,6 +176,17 @@ fn folded_and_escaped_text_is_made_plain_and_alarms_are_left_alone() {
     let ics = "\u{feff}BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=\r\n DATE:20261116\r\nSUMMARY;LANGUAGE=en:Ana\\, Bo\r\n\t \\; Cy\\nand \
                \\\\ more\r\nDESCRIPTION:lost\r\nfold DTSTART\r\nBEGIN:VALARM\r\nTRIGGER:-PT1H\r\nDURATION:PT99\r\nDTSTART:x\r\nEND:VALARM\r\nEND:VEVENT\r\n";
     assert_eq!(all_days(ics), "11-16..11-16 Ana, Bo ; Cy and \\ more");
+}
+
+#[test]
+fn a_calendar_as_outlook_writes_it() {
+    let ics = "BEGIN:VCALENDAR\r\nMETHOD:PUBLISH\r\nVERSION:2.0\r\nX-WR-CALNAME:Duty\r\nBEGIN:VTIMEZONE\r\n\
+               TZID:W. Europe Standard Time\r\nBEGIN:STANDARD\r\nDTSTART:16010101T030000\r\nTZOFFSETFROM:+0200\r\n\
+               RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\n\
+               UID:040000008200E00074C5B7101A82E008\r\nDTSTART;TZID=W. Europe Standard Time:20261019T090000\r\n\
+               DTEND;TZID=W. Europe Standard Time:20261026T090000\r\nRRULE:FREQ=WEEKLY;UNTIL=20261102T080000Z;INTERVAL=2;B\r\n YDAY=MO;WKST=MO\r\n\
+               SUMMARY;LANGUAGE=de:ana\r\nTRANSP:TRANSPARENT\r\nX-MICROSOFT-CDO-BUSYSTATUS:OOF\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    assert_eq!(all_days(ics), "10-19..10-25 ana, 11-02..11-08 ana");
 }
 
 #[test]
