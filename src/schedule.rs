@@ -236,3 +236,11 @@ fn dates_from(first: civil::Date, days: i32) -> impl Iterator<Item = civil::Date
 fn dates_before(date: civil::Date) -> impl Iterator<Item = civil::Date> {
     (1..=HORIZON_DAYS).map_while(move |day| date.checked_sub(day.days()).ok())
 }
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
+mod tests;

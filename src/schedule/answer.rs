@@ -71,3 +71,118 @@ fn of_use(asker: &Member, replied_at: Timestamp) -> Option<(Session, Timestamp)>
     let session = sessions(asker, replied_at).next()?;
     Some((session, session.start.max(replied_at)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, day, member, member_from_to};
+    use super::*;
+    use crate::model::Away;
+
+    #[track_caller]
+    fn check(asker: &Member, reader: &Member, now: &str, expected: (&str, &str, f64)) {
+        let found = answer_by(asker, reader, at(now)).unwrap();
+        let saved = work_time_saved(asker, reader, at(now));
+        assert_eq!(
+            (found.by, found.else_waits_until, saved),
+            (at(expected.0), at(expected.1), expected.2)
+        );
+    }
+
+    #[test]
+    fn the_deadline_is_the_end_of_the_askers_day_while_the_reader_works() {
+        let (berlin, lisbon) = (member("Europe/Berlin"), member("Europe/Lisbon"));
+        // Friday: "before 16:30, then Ana waits until Monday".
+        check(
+            &berlin,
+            &lisbon,
+            "2026-11-20T09:00Z",
+            ("2026-11-20T16:30Z", "2026-11-23T08:00Z", 7.5),
+        );
+        let kolkata = member("Asia/Kolkata");
+        check(
+            &kolkata,
+            &berlin,
+            "2026-11-16T08:00Z",
+            ("2026-11-16T12:00Z", "2026-11-17T03:30Z", 4.0),
+        );
+    }
+
+    #[test]
+    fn the_deadline_is_the_end_of_the_readers_day_when_that_comes_first() {
+        let (berlin, new_york) = (member("Europe/Berlin"), member("America/New_York"));
+        check(
+            &new_york,
+            &berlin,
+            "2026-11-16T08:00Z",
+            ("2026-11-16T16:30Z", "2026-11-17T14:00Z", 8.5),
+        );
+    }
+
+    #[test]
+    fn a_day_of_the_asker_that_the_reader_cannot_reach_does_not_count() {
+        let (berlin, los_angeles) = (member("Europe/Berlin"), member("America/Los_Angeles"));
+        // The Californian's Monday begins when Berlin has gone home: what can still be saved is Berlin's Tuesday.
+        check(
+            &berlin,
+            &los_angeles,
+            "2026-11-16T17:00Z",
+            ("2026-11-17T01:30Z", "2026-11-18T08:00Z", 8.5),
+        );
+        // Also for a reader who looks before Berlin's Monday ends.
+        check(
+            &berlin,
+            &los_angeles,
+            "2026-11-16T16:00Z",
+            ("2026-11-17T01:30Z", "2026-11-18T08:00Z", 8.5),
+        );
+        // A Friday there saves Berlin's Monday.
+        check(
+            &berlin,
+            &los_angeles,
+            "2026-11-20T17:00Z",
+            ("2026-11-21T01:30Z", "2026-11-24T08:00Z", 8.5),
+        );
+    }
+
+    #[test]
+    fn the_asker_waits_as_long_as_the_reader_is_away() {
+        let ana = member("Europe/Berlin");
+        let mut bo = member("Europe/Berlin");
+        bo.away.push(Away {
+            from: day("2026-11-17"),
+            to: day("2026-11-18"),
+        });
+        check(
+            &ana,
+            &bo,
+            "2026-11-16T08:00Z",
+            ("2026-11-16T16:30Z", "2026-11-19T08:00Z", 3.0 * 8.5),
+        );
+        // A short day inside the asker's: they wait until it begins again.
+        let noon = member_from_to("Europe/Berlin", "11:00", "14:00");
+        check(
+            &ana,
+            &noon,
+            "2026-11-16T10:00Z",
+            ("2026-11-16T13:00Z", "2026-11-17T10:00Z", 8.5),
+        );
+    }
+
+    #[test]
+    fn an_asker_on_leave_gives_time() {
+        let (mut ana, bo) = (member("Europe/Berlin"), member("Europe/Berlin"));
+        ana.away.push(Away {
+            from: day("2026-11-16"),
+            to: day("2026-11-20"),
+        });
+        check(
+            &ana,
+            &bo,
+            "2026-11-16T08:00Z",
+            ("2026-11-23T16:30Z", "2026-11-24T08:00Z", 8.5),
+        );
+        ana.workdays = [false; 7];
+        assert_eq!(answer_by(&ana, &bo, at("2026-11-16T08:00Z")), None);
+        assert_eq!(work_time_saved(&ana, &bo, at("2026-11-16T08:00Z")), 0.0);
+    }
+}

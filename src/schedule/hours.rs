@@ -91,3 +91,114 @@ fn sessions_within(member: &Member, from: Timestamp, days: i32) -> impl Iterator
         // A clock that jumps over the whole shift leaves nothing of it.
         .filter(move |session| session.start < session.end && session.end > from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{at, day, member, member_from_to};
+    use super::*;
+
+    #[test]
+    fn work_hours_are_hours_on_the_clock_of_the_world() {
+        for (start, end, from, upto, expected, why) in [
+            (
+                "09:00",
+                "17:30",
+                "2026-11-16T00:00Z",
+                "2026-11-17T00:00Z",
+                8.5,
+                "a day",
+            ),
+            (
+                "09:00",
+                "17:30",
+                "2026-11-13T15:30Z",
+                "2026-11-16T08:15Z",
+                1.25,
+                "over a weekend",
+            ),
+            (
+                "09:00",
+                "17:30",
+                "2026-11-16T09:00Z",
+                "2026-11-16T09:36Z",
+                0.6,
+                "within a day",
+            ),
+            (
+                "09:00",
+                "17:30",
+                "2026-11-16T09:36Z",
+                "2026-11-16T09:00Z",
+                0.0,
+                "backwards",
+            ),
+            (
+                "09:00",
+                "17:30",
+                "2025-01-01T00:00Z",
+                "2027-01-01T00:00Z",
+                522.0 * 8.5,
+                "two years of 261 work days",
+            ),
+            (
+                "22:00",
+                "06:00",
+                "2026-03-27T00:00Z",
+                "2026-03-30T00:00Z",
+                5.0 + 8.0,
+                "nights",
+            ),
+        ] {
+            let ana = member_from_to("Europe/Berlin", start, end);
+            assert_eq!(
+                work_hours_between(&ana, at(from), at(upto)),
+                expected,
+                "{why}"
+            );
+        }
+        let mut sundays = member_from_to("Europe/Berlin", "01:00", "05:00");
+        sundays.workdays = [true; 7];
+        let between = |from, upto| work_hours_between(&sundays, at(from), at(upto));
+        assert_eq!(
+            between("2026-03-28T12:00Z", "2026-03-29T12:00Z"),
+            3.0,
+            "the clock goes forward"
+        );
+        assert_eq!(
+            between("2026-10-24T12:00Z", "2026-10-25T12:00Z"),
+            5.0,
+            "the clock goes back"
+        );
+    }
+
+    #[test]
+    fn work_days_are_those_that_have_begun_since() {
+        let ana = member("Europe/Berlin");
+        for (from, upto, expected) in [
+            ("2026-11-16", "2026-11-16", 0),
+            ("2026-11-16", "2026-11-17", 1),
+            ("2026-11-13", "2026-11-16", 1),
+            ("2026-11-14", "2026-11-16", 1),
+            ("2026-11-13", "2026-11-15", 0),
+            ("2026-11-16", "2026-11-13", 0),
+            ("2026-11-09", "2026-11-23", 10),
+        ] {
+            assert_eq!(
+                work_days_between(&ana, day(from), day(upto)),
+                expected,
+                "{from} {upto}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_members_share_the_time_both_work() {
+        let (ana, bo) = (member("Europe/Berlin"), member("America/New_York"));
+        let shared = overlap(&ana, &bo, at("2026-11-12T00:00Z"), at("2026-11-17T00:00Z"));
+        let expected = [12, 13, 16].map(|day| {
+            let at = |hour: &str| at(&format!("2026-11-{day}T{hour}Z"));
+            (at("14:00"), at("16:30"))
+        });
+        assert_eq!(shared, expected);
+    }
+}
