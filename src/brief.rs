@@ -56,6 +56,10 @@ impl Default for Style {
 const MAX_WORDS_AFTER_LEAVE: usize = 250;
 const MAX_WORDS_AFTER_LONG_LEAVE: usize = 350;
 
+/// A short briefing is short: what is spent grows with the lines, up to the cap.
+const WORDS_AROUND: usize = 30;
+const WORDS_A_LINE: usize = 18;
+
 /// How far back mentions and closeness are looked for.
 const LOOK_BACK_DAYS: i64 = 30;
 
@@ -165,13 +169,14 @@ fn fitting_items(
     reader: &Reader<'_>,
     max_words: usize,
 ) -> Vec<BriefingItem> {
+    let budget = max_words.min(WORDS_AROUND + WORDS_A_LINE * selection.lines.len());
     for lengths in Lengths::LADDER {
         let items: Vec<BriefingItem> = selection
             .lines
             .iter()
             .map(|line| item_of(line, reader, lengths))
             .collect();
-        if words_of(&items) <= max_words {
+        if words_of(&items) <= budget {
             return items;
         }
     }

@@ -51,35 +51,3 @@ pub trait Source: Send {
     /// When the source as a whole cannot be read; single broken items are `skipped`.
     fn fetch(&mut self, after: Option<&Cursor>) -> impl Future<Output = Result<Page>> + Send;
 }
-
-/// STUB
-pub mod quick;
-/// STUB
-#[derive(Clone, Debug, serde::Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum ConnectorConfig {
-    /// STUB
-    SlackExport { path: std::path::PathBuf },
-    /// STUB
-    Mbox { path: std::path::PathBuf },
-    /// STUB
-    Tickets { path: std::path::PathBuf },
-}
-impl ConnectorConfig {
-    pub fn open(
-        &self,
-        id: &crate::model::ConnectorId,
-        base: &std::path::Path,
-    ) -> Result<quick::Quick> {
-        let (path, kind) = match self {
-            Self::SlackExport { path } => (path, "slack"),
-            Self::Mbox { path } => (path, "mbox"),
-            Self::Tickets { path } => (path, "tickets"),
-        };
-        Ok(quick::Quick {
-            id: id.clone(),
-            path: base.join(path),
-            kind,
-        })
-    }
-}

@@ -14,6 +14,8 @@ pub struct Caps {
     pub needs_you: usize,
     /// The most lines about blockers.
     pub blockers: usize,
+    /// The most changes on the reader's that have a line each when there are more.
+    pub changed_alone: usize,
     /// The most lines worth knowing.
     pub worth_knowing: usize,
     /// The most lines about something from before the window.
@@ -32,6 +34,7 @@ impl Default for Caps {
             items: 9,
             needs_you: 4,
             blockers: 2,
+            changed_alone: 3,
             worth_knowing: 3,
             carried: 3,
             a_space: 2,
@@ -153,19 +156,14 @@ fn changed_lines<'a>(
         section: Section::ChangedOnYours,
         ranked,
     };
-    if direct.len() <= room {
+    if direct.len() <= room.min(caps.changed_alone + 1) {
         return direct
             .into_iter()
             .map(|ranked| line(vec![ranked]))
             .collect();
     }
-    // The more is left over, the more places go to lines that are shared.
-    let shared_places = if direct.len() > room + caps.a_line {
-        2
-    } else {
-        1
-    };
-    let alone = room.saturating_sub(shared_places);
+    // The more there is, the sooner it is told together: three lines of one's own are read, the seventh is not.
+    let alone = caps.changed_alone.min(room.saturating_sub(1));
     let mut rest = direct;
     let mut lines: Vec<Line<'a>> = rest
         .drain(..alone.min(rest.len()))
@@ -230,10 +228,14 @@ fn worth_knowing<'a>(
         }
     }
     if tickets.len() >= LEAST_GROUP {
-        lines.push(Line {
-            section: Section::WorthKnowing,
-            ranked: tickets,
-        });
+        // First what was opened tonight, in one line; then the talk.
+        lines.insert(
+            0,
+            Line {
+                section: Section::WorthKnowing,
+                ranked: tickets,
+            },
+        );
     } else if let Some(ranked) = tickets.into_iter().next() {
         lines.push(Line {
             section: Section::WorthKnowing,

@@ -29,6 +29,8 @@ pub fn judge(c: &Connection, topic: TopicId, roster: &Roster) -> Result<()> {
             let closed = closed_by(scene, index, &found).map(|closer| said[closer].seq);
             let to = match &found.to {
                 To::Persons(keys) => keys.iter().map(|key| (*key).to_owned()).collect(),
+                // Nobody the source knows by this name: to a person, though we cannot say to whom.
+                To::Somebody(name) => vec![(*name).to_owned()],
                 To::Group => Vec::new(),
             };
             asks.push(FoundAsk {

@@ -285,10 +285,40 @@ pub fn topic(
     if events.len() > limit {
         events.drain(1..events.len() - limit + 1);
     }
-    let Some(thread) = thread(c, id.0)? else {
+    let Some(mut thread) = thread(c, id.0)? else {
         return Ok(None);
     };
+    if let Some(ticket) = &mut thread.ticket {
+        undo_later_changes(c, &thread.id.connector, id, upto, upto_seq, ticket)?;
+    }
     Ok(Some(Topic { id, thread, events }))
+}
+
+/// Takes back what happened to a ticket after a moment of learning, so that the past is told as it was.
+fn undo_later_changes(
+    c: &Connection,
+    connector: &ConnectorId,
+    id: TopicId,
+    upto: Learned,
+    upto_seq: Seq,
+    ticket: &mut Ticket,
+) -> Result<()> {
+    let mut statement = c.prepare_cached(
+        "SELECT kind, detail FROM events
+         WHERE topic = ?1 AND (learned >= ?2 OR seq > ?3)
+           AND kind IN ('transitioned', 'assigned', 'prioritized', 'rescheduled', 'labelled', 'review')
+         ORDER BY occurred_at DESC, seq DESC",
+    )?;
+    let mut rows = statement.query(params![id.0, micros(upto.0), upto_seq.0])?;
+    while let Some(row) = rows.next()? {
+        let detail: Option<String> = row.get(1)?;
+        ticket.undo(&kind_from_row(
+            connector,
+            &row.get::<_, String>(0)?,
+            detail.as_deref(),
+        )?);
+    }
+    Ok(())
 }
 
 /// Returns the thread of a number, with its participants.
