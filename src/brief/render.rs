@@ -1,29 +1,50 @@
-//! STUB until the render branch lands.
-use crate::model::*;
-use jiff::Timestamp;
-use serde_json::{Value, json};
-pub struct Screen {}
-impl Screen {
-    pub fn bold(&self, t: &str) -> String {
-        t.to_owned()
-    }
+//! Turns a briefing into text for one surface.
+//!
+//! The words are the same everywhere (`names`, `phrases`, `here`); a surface decides on layout. Every string from outside passes
+//! [`plain()`] on its way, and a link leads only to an address of a [`ThreadRef`](crate::model::ThreadRef) or a
+//! [`Citation`](crate::model::Citation): text from outside makes none. Everything here is pure.
+
+pub mod here;
+pub mod json;
+pub mod lines;
+pub mod links;
+pub mod markdown;
+pub mod names;
+pub mod parts;
+pub mod phrases;
+pub mod plain;
+pub mod terminal;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod safety;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
+pub use here::Here;
+pub use json::{from_json, json_line, summary_of, to_json};
+pub use markdown::markdown;
+pub use plain::plain;
+pub use terminal::{Links, TextOptions, terminal};
+
+use crate::model::{Briefing, BriefingItem};
+
+/// Returns how many words a reader has to read: headlines, facts, summaries, and quotes that no summary holds.
+pub fn words(briefing: &Briefing) -> usize {
+    words_of(&briefing.items)
 }
-pub fn plain(t: &str) -> String {
-    t.to_owned()
-}
-pub fn markdown(_: &Briefing, _: &Member, _: Timestamp) -> String {
-    String::new()
-}
-pub fn terminal(b: &Briefing, _: &Member, _: Timestamp, _: &Screen) -> String {
-    format!("{b:#?}")
-}
-pub fn to_json(b: &Briefing) -> Value {
-    json!({"member": b.member.as_str(), "date": b.date.to_string(), "window": {"from": b.window.after.0.to_string(), "to": b.window.upto.0.to_string()},
-    "quiet": b.is_quiet(), "headline": b.headline,
-    "items": b.items.iter().map(|i| json!({"kind": format!("{:?}", i.kind), "section": format!("{:?}", i.section), "reasons": i.reasons.iter().map(|r| format!("{r:?}")).collect::<Vec<_>>(), "headline": i.headline, "summary": i.summary, "carried": i.carried, "score": i.score,
-       "threads": i.threads.iter().map(|t| json!({"connector": t.id.connector.as_str(), "id": &*t.id.id, "url": t.url, "label": t.label})).collect::<Vec<_>>(),
-       "citations": i.citations.iter().map(|c| json!({"connector": c.event.connector.as_str(), "id": &*c.event.id, "at": c.at.to_string(), "author": c.author, "quote": c.quote})).collect::<Vec<_>>()})).collect::<Vec<_>>(),
-    "also": b.also.iter().map(|t| json!({"connector": t.id.connector.as_str(), "id": &*t.id.id})).collect::<Vec<_>>(),
-    "waiting": b.waiting.iter().map(|w| format!("{w:?}")).collect::<Vec<_>>(),
-    "omitted": b.omitted, "gaps": []})
+
+/// Returns how many words the reader of these lines has to read.
+pub fn words_of(items: &[BriefingItem]) -> usize {
+    let count = |text: &str| text.split_whitespace().count();
+    let of_item = |item: &BriefingItem| {
+        let quoted: usize = parts::quotes(item)
+            .map(|citation| count(&citation.quote))
+            .sum();
+        count(&item.headline) + count(&summary_of(item)) + quoted
+    };
+    items.iter().map(of_item).sum()
 }
