@@ -11,8 +11,8 @@ use super::plain::is_hidden;
 use super::*;
 use crate::model::{ItemKind, ThreadRef};
 
-fn text(briefing: &Briefing, options: TextOptions) -> String {
-    terminal(briefing, &sample::member(), sample::now(), &options)
+fn text(briefing: &Briefing, screen: Screen) -> String {
+    terminal(briefing, &sample::member(), sample::now(), &screen)
 }
 
 /// Returns a briefing in which every text from outside is one of these.
@@ -127,13 +127,13 @@ fn stripped(text: &str) -> (String, BTreeSet<String>) {
 proptest! {
     #[test]
     fn nothing_from_outside_controls_a_terminal(briefing in poison(), width in 30usize..100) {
-        let bare = text(&briefing, TextOptions { width, ..TextOptions::default() });
+        let bare = text(&briefing, Screen { width, ..Screen::default() });
         prop_assert!(!bare.chars().any(|c| is_hidden(c) && c != '\n'), "{:?}", bare);
         prop_assert!(!bare.contains("https://"));
         for line in bare.lines() {
             prop_assert!(columns(line) <= width.max(40), "{:?}", line);
         }
-        let (dressed, urls) = stripped(&text(&briefing, TextOptions { width, color: true, links: Links::Inline }));
+        let (dressed, urls) = stripped(&text(&briefing, Screen { width, color: true, links: Links::Inline }));
         let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
         prop_assert_eq!(lines(&dressed), lines(&bare));
         let own: BTreeSet<String> = own_links(&briefing).into_iter().collect();

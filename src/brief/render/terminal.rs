@@ -16,9 +16,9 @@ use super::names::{chips, title_of};
 use super::{parts, phrases, plain};
 use crate::model::{Briefing, BriefingItem, Citation, ItemKind, Member, ThreadRef, Waiting};
 
-/// How text is laid out.
+/// How wide a screen is and what it can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextOptions {
+pub struct Screen {
     /// Columns; at least 40 are used.
     pub width: usize,
     /// Whether colours may be used.
@@ -27,13 +27,21 @@ pub struct TextOptions {
     pub links: Links,
 }
 
-impl Default for TextOptions {
+impl Default for Screen {
     fn default() -> Self {
-        TextOptions {
+        Screen {
             width: 80,
             color: false,
             links: Links::Hidden,
         }
+    }
+}
+
+impl Screen {
+    /// Returns the text in bold, where colours may be used.
+    pub fn bold(&self, text: &str) -> String {
+        let style = if self.color { BOLD } else { PLAIN };
+        format!("{style}{text}{style:#}")
     }
 }
 
@@ -63,17 +71,12 @@ const LABEL: Style = AnsiColor::Blue.on_default().bold();
 const URGENT: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Returns a briefing as text, for a reader who is at `now`.
-pub fn terminal(
-    briefing: &Briefing,
-    member: &Member,
-    now: Timestamp,
-    options: &TextOptions,
-) -> String {
+pub fn terminal(briefing: &Briefing, member: &Member, now: Timestamp, screen: &Screen) -> String {
     let here = Here::new(&member.time_zone, now);
     let mut page = Page {
         here,
-        options,
-        width: options.width.max(MIN_WIDTH),
+        screen,
+        width: screen.width.max(MIN_WIDTH),
         label: 0,
         lines: Vec::new(),
     };
@@ -90,7 +93,7 @@ pub fn terminal(
 /// Lines as they come into being.
 struct Page<'a> {
     here: Here,
-    options: &'a TextOptions,
+    screen: &'a Screen,
     width: usize,
     /// How wide the column of labels is.
     label: usize,
@@ -122,7 +125,7 @@ impl Page<'_> {
         for line in covered.into_iter().chain([phrases::provenance(briefing)]) {
             self.flow(0, 2, &[Span::new(line, DIM)]);
         }
-        if self.options.links == Links::Listed {
+        if self.screen.links == Links::Listed {
             self.list_links(briefing);
         }
     }
@@ -364,15 +367,11 @@ impl Page<'_> {
         for line in &self.lines {
             let mut written = String::new();
             for span in line.iter().filter(|span| !span.text.is_empty()) {
-                let style = if self.options.color {
-                    span.style
-                } else {
-                    PLAIN
-                };
+                let style = if self.screen.color { span.style } else { PLAIN };
                 let url = span
                     .url
                     .as_deref()
-                    .filter(|_| self.options.links == Links::Inline);
+                    .filter(|_| self.screen.links == Links::Inline);
                 let (open, close) = match url {
                     Some(url) => (format!("\u{1b}]8;;{url}\u{1b}\\"), "\u{1b}]8;;\u{1b}\\"),
                     None => (String::new(), ""),

@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn text(briefing: &Briefing, options: TextOptions) -> String {
-    terminal(briefing, &sample::member(), sample::now(), &options)
+fn text(briefing: &Briefing, screen: Screen) -> String {
+    terminal(briefing, &sample::member(), sample::now(), &screen)
 }
 
-fn wide(links: Links) -> TextOptions {
-    TextOptions {
+fn wide(links: Links) -> Screen {
+    Screen {
         links,
-        ..TextOptions::default()
+        ..Screen::default()
     }
 }
 
@@ -62,7 +62,7 @@ fn a_full_briefing_as_text() {
 
 #[test]
 fn a_full_briefing_on_a_narrow_screen() {
-    insta::assert_snapshot!(text(&sample::full(), TextOptions { width: 44, ..wide(Links::Hidden) }), @"
+    insta::assert_snapshot!(text(&sample::full(), Screen { width: 44, ..wide(Links::Hidden) }), @"
     Good morning Becki · Mon 16 Nov, 09:00
       Berlin · since Fri 17:30
     2 need you · 1 blocker · 1 of yours moved
@@ -318,7 +318,7 @@ fn a_catch_up_as_json() {
 
 #[test]
 fn names_in_other_scripts_wrap_by_width() {
-    insta::assert_snapshot!(text(&sample::scripts(), TextOptions { width: 60, ..wide(Links::Hidden) }), @"
+    insta::assert_snapshot!(text(&sample::scripts(), Screen { width: 60, ..wide(Links::Hidden) }), @"
     Good morning Becki · Mon 16 Nov, 09:00 Berlin · since Fri
       17:30
     1 needs you
@@ -359,14 +359,14 @@ fn names_in_other_scripts_wrap_by_width() {
 
 #[test]
 fn colours_and_links_come_only_when_told_to() {
-    let options = TextOptions {
+    let screen = Screen {
         color: true,
         ..wide(Links::Inline)
     };
     let mut briefing = sample::full();
     briefing.items.truncate(1);
     briefing.waiting.clear();
-    insta::assert_snapshot!(shown(&text(&briefing, options)), @r##"
+    insta::assert_snapshot!(shown(&text(&briefing, screen)), @r##"
     ␛[1mGood morning Becki␛[0m · Mon 16 Nov, 09:00 Berlin · since Fri 17:30
     ␛[1m2 need you · 1 blocker · 1 of yours moved␛[0m
 
