@@ -551,7 +551,9 @@ pub struct BriefingItem {
     pub carried: bool,
     /// Who or what, in a few words.
     pub headline: String,
-    /// The facts of the change and the quotes, as text.
+    /// What changed, as computed, in parts joined with ` · `: `closed Fri 21:16 · 4 comments by 2`.
+    pub facts: String,
+    /// The words of a model about it; empty when the quotes speak for themselves.
     pub summary: String,
     /// What it rests on, with the quotes.
     pub citations: Vec<Citation>,
@@ -625,6 +627,8 @@ pub struct Citation {
     pub url: String,
     /// A contiguous piece of the cited text, empty for events without words.
     pub quote: String,
+    /// Whether the quoted sentence goes on.
+    pub is_cut: bool,
 }
 
 /// Why a reader sees a line.

@@ -1,0 +1,96 @@
+//! What every surface says in the same words: counts, names, quotes, the footer.
+
+use super::{parts, plain};
+use crate::model::{Briefing, Citation, Covered, Gap, ThreadRef};
+
+/// Returns a number with its noun.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Returns a list as in a sentence: `a, b and c`.
+pub fn join(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Returns how much was read, in parts.
+pub fn counts(covered: &Covered) -> Vec<String> {
+    let mut counts = Vec::new();
+    if covered.messages > 0 {
+        counts.push(count(covered.messages, "message", "messages"));
+    }
+    if covered.mails > 0 {
+        counts.push(count(covered.mails, "mail", "mails"));
+    }
+    match (covered.opened, covered.closed) {
+        (0, 0) => {}
+        (opened, 0) => counts.push(count(opened, "new ticket", "new tickets")),
+        (0, closed) => counts.push(count(closed, "closed ticket", "closed tickets")),
+        (opened, closed) => counts.push(format!(
+            "{opened} new and {}",
+            count(closed, "closed ticket", "closed tickets")
+        )),
+    }
+    counts
+}
+
+/// Returns how much was read: `covered 189 messages, 51 mails, 28 new and 14 closed tickets`.
+pub fn covered(covered: &Covered) -> Option<String> {
+    let counts = counts(covered);
+    (!counts.is_empty()).then(|| format!("covered {}", counts.join(", ")))
+}
+
+/// Returns how much was quoted and how much a model wrote, and how to ask for more.
+pub fn provenance(briefing: &Briefing) -> String {
+    let quoted: usize = briefing
+        .items
+        .iter()
+        .map(|item| parts::quotes(item).count())
+        .sum();
+    let by_model = match briefing.written_by.as_str() {
+        "extractive" => 0,
+        _ => briefing
+            .items
+            .iter()
+            .filter(|item| !item.summary.trim().is_empty())
+            .count(),
+    };
+    let explain = if briefing.items.is_empty() {
+        ""
+    } else {
+        " · daybrief explain 1"
+    };
+    format!("lines quoted: {quoted} · model text: {by_model}{explain}")
+}
+
+/// Returns who wrote what is cited, if the source says.
+pub fn author(citation: &Citation) -> Option<String> {
+    let author = plain(citation.author.as_deref()?);
+    (!author.is_empty()).then(|| author.into_owned())
+}
+
+/// Returns a quote with its marks.
+pub fn quoted(citation: &Citation) -> String {
+    format!(
+        "“{}{}”",
+        plain(&citation.quote),
+        if citation.is_cut { "…" } else { "" }
+    )
+}
+
+/// Returns a gap as a sentence.
+pub fn gap(gap: &Gap) -> String {
+    format!("missing: {} – {}", plain(&gap.of), plain(&gap.reason))
+}
+
+/// Returns what a thread is called, never empty.
+pub fn name_of(thread: &ThreadRef) -> String {
+    match plain(&thread.label) {
+        label if label.is_empty() => "thread".to_owned(),
+        label => label.into_owned(),
+    }
+}
