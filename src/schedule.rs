@@ -238,6 +238,8 @@ fn dates_before(date: civil::Date) -> impl Iterator<Item = civil::Date> {
 }
 
 #[cfg(test)]
+mod draws;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod simulation;

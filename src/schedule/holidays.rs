@@ -122,14 +122,17 @@ fn find(region: &str) -> Result<(&'static str, Calendar<'static>)> {
 /// Returns the error for a region that is not known, with its next step: the nearest names.
 fn unknown(region: &str, near: impl Iterator<Item = &'static str>) -> anyhow::Error {
     let letters = region.to_uppercase();
-    let equal_letters = |name: &&str| {
-        name.chars()
+    // The country itself comes first: a part of it that is not here often has no holidays of its own.
+    let likeness = |name: &&str| match letters.starts_with(name) {
+        true => usize::MAX,
+        false => name
+            .chars()
             .zip(letters.chars())
             .filter(|(one, other)| one == other)
-            .count()
+            .count(),
     };
     let mut near: Vec<_> = near.collect();
-    near.sort_by_key(|name| Reverse(equal_letters(name)));
+    near.sort_by_key(|name| Reverse(likeness(name)));
     near.truncate(8);
     anyhow!(
         "unknown holiday region {region:?}: did you mean {}? For any other place, give an ICS file",

@@ -41,8 +41,8 @@ impl Track {
         let mut walk = Walk::new(member, first - 2 * DAY);
         let mut track = Track {
             first,
-            wall: Vec::new(),
-            work: Vec::new(),
+            wall: Vec::with_capacity(((days_back + days_ahead) * DAY) as usize),
+            work: Vec::with_capacity(((days_back + days_ahead) * DAY) as usize),
             starts: Vec::new(),
             ends: Vec::new(),
             workdays: BTreeSet::new(),
