@@ -25,6 +25,7 @@ pub mod verify;
 
 use changes::news_of;
 use rank::{Ranked, Reader, Weights, rank};
+use render::words_of;
 use select::{Caps, Selection, select};
 use summarize::{Lengths, citation_of, item_of, label_of, thread_ref};
 
@@ -190,15 +191,6 @@ fn fitting_items(
         items.pop();
     }
     items
-}
-
-/// Returns how many words a reader has to read.
-pub fn words_of(items: &[BriefingItem]) -> usize {
-    let count = |text: &str| text.split_whitespace().count();
-    items
-        .iter()
-        .map(|item| count(&item.headline) + count(&item.summary))
-        .sum()
 }
 
 /// Returns how much lay in the window, of what this reader may read.

@@ -105,21 +105,13 @@ fn single(
         lengths.quotes
     };
     let quoted = quotes_of(ranked, most, lengths.quote, reader);
-    let facts = facts_of(ranked, reader);
-    let mut citations: Vec<Citation> = Vec::new();
-    let mut parts = Vec::new();
-    if !facts.is_empty() {
-        parts.push(facts);
-    }
-    for (logged, words, is_cut) in &quoted {
-        let citation = citation_of(logged, words.clone(), reader);
-        let author = citation.author.as_deref().unwrap_or("somebody");
-        parts.push(format!(
-            "{author}: “{words}{}”",
-            if *is_cut { "…" } else { "" }
-        ));
-        citations.push(citation);
-    }
+    let mut citations: Vec<Citation> = quoted
+        .into_iter()
+        .map(|(logged, words, is_cut)| Citation {
+            is_cut,
+            ..citation_of(logged, words, reader)
+        })
+        .collect();
     // The events behind the facts are cited without words.
     for logged in cited_facts(ranked) {
         if citations.len() < 3
@@ -136,7 +128,8 @@ fn single(
         threads: threads_of(ranked, reader),
         carried: ranked.is_carried,
         headline: headline_of(ranked, reader, lengths.title),
-        summary: parts.join(" · "),
+        facts: facts_of(ranked, reader),
+        summary: String::new(),
         citations,
         reasons: ranked.reasons.clone(),
         answer_by: news.asks.first().and(ranked.answer_by),
@@ -190,7 +183,8 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
         threads,
         carried: line.ranked.iter().all(|ranked| ranked.is_carried),
         headline,
-        summary: parts.join(" · "),
+        facts: parts.join(" · "),
+        summary: String::new(),
         citations,
         reasons: reasons.into_iter().collect(),
         answer_by: None,
@@ -567,6 +561,7 @@ pub fn citation_of(logged: &Logged, words: String, reader: &Reader<'_>) -> Citat
             .map(|author| reader.roster.name_of(author)),
         url: logged.event.url.clone(),
         quote: words,
+        is_cut: false,
     }
 }
 

@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
+use crate::brief::render::{Links, Screen};
+
 /// Starts the log on standard error. A daemon says what a day looks like; a command speaks only when something is wrong.
 pub fn start_log(verbose: u8, is_daemon: bool) {
     let level = match (verbose, is_daemon) {
@@ -90,7 +92,19 @@ pub fn count(number: usize) -> String {
     text
 }
 
-/// Returns how standard output wants to be written to.
-pub fn screen() -> crate::brief::render::Screen {
-    crate::brief::render::Screen {}
+/// Returns how standard output wants to be written to: colours and links only where somebody looks.
+pub fn screen() -> Screen {
+    let is_terminal = std::io::stdout().is_terminal();
+    let width = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok());
+    Screen {
+        width: width.filter(|_| is_terminal).unwrap_or(80).min(100),
+        color: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        links: if is_terminal {
+            Links::Inline
+        } else {
+            Links::Hidden
+        },
+    }
 }

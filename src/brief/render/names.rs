@@ -58,6 +58,7 @@ names!(reason_name, reason_of, Reason {
     LikeYourWork = "like_your_work",
     HandledWithoutYou = "handled_without_you",
     UnownedInYourArea = "unowned_in_your_area",
+    JustOpened = "just_opened",
 });
 
 /// The sections in reading order.
@@ -99,6 +100,7 @@ pub fn chip(reason: &Reason) -> Cow<'static, str> {
         Reason::LikeYourWork => "like your work",
         Reason::HandledWithoutYou => "handled without you",
         Reason::UnownedInYourArea => "no owner yet",
+        Reason::JustOpened => "new",
     })
 }
 
