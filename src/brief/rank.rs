@@ -55,7 +55,7 @@ impl Default for Weights {
             own_ticket: 0.55,
             decided: 0.45,
             due: 0.6,
-            like_my_work: 0.5,
+            like_my_work: 0.8,
             just_opened: 0.3,
             voices: 0.3,
             handled: 0.2,
@@ -463,7 +463,8 @@ fn carried_share(news: &News<'_>, reader: &Reader<'_>) -> f32 {
 /// Returns how close the people behind the news are to the reader, 0 to 1.
 fn closeness_to(news: &News<'_>, reader: &Reader<'_>) -> f32 {
     let authors = news
-        .new
+        .topic
+        .events
         .iter()
         .filter_map(|logged| logged.event.author.as_ref());
     authors

@@ -14,8 +14,8 @@ pub struct Caps {
     pub needs_you: usize,
     /// The most lines about blockers.
     pub blockers: usize,
-    /// The most changes on the reader's that have a line each when there are more.
-    pub changed_alone: usize,
+    /// How many of the reader's topics have a line each when there are more than that.
+    pub alone: usize,
     /// The most lines worth knowing.
     pub worth_knowing: usize,
     /// The most lines about something from before the window.
@@ -34,12 +34,12 @@ impl Default for Caps {
             items: 9,
             needs_you: 4,
             blockers: 2,
-            changed_alone: 3,
+            alone: 4,
             worth_knowing: 3,
             carried: 3,
             a_space: 2,
             a_line: 10,
-            a_team_line: 8,
+            a_team_line: 10,
         }
     }
 }
@@ -88,10 +88,29 @@ pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
         )
     });
 
+    // Older asks that the reader has seen before share a line.
+    let (older, needs): (Vec<_>, Vec<_>) = needs
+        .into_iter()
+        .partition(|ranked| ranked.is_carried && ranked.kind == ItemKind::Ask);
+    let mut asking: Vec<Line<'a>> = needs
+        .into_iter()
+        .map(|ranked| Line {
+            section: Section::NeedsYou,
+            ranked: vec![ranked],
+        })
+        .collect();
+    if !older.is_empty() {
+        asking.push(Line {
+            section: Section::NeedsYou,
+            ranked: older,
+        });
+    }
+
     let mut worth = worth_knowing(team, caps, &mut selection);
-    let room = caps.items.saturating_sub(needs.len() + blockers.len());
+    let room = caps.items.saturating_sub(asking.len() + blockers.len());
     let changed = changed_lines(
         direct,
+        asking.len() + blockers.len(),
         room.saturating_sub(worth.len().min(2)).max(1),
         caps,
         &mut selection,
@@ -104,9 +123,7 @@ pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
             ranked: vec![ranked],
         }
     };
-    selection
-        .lines
-        .extend(needs.into_iter().map(alone(Section::NeedsYou)));
+    selection.lines.extend(asking);
     selection
         .lines
         .extend(blockers.into_iter().map(alone(Section::Blockers)));
@@ -148,6 +165,7 @@ fn take<'a>(direct: &mut Vec<Ranked<'a>>, section: Section, most: usize) -> Vec<
 /// Returns lines for what changed on the reader's: the best alone, the rest by kind, what does not fit in `also`.
 fn changed_lines<'a>(
     direct: Vec<Ranked<'a>>,
+    needs: usize,
     room: usize,
     caps: &Caps,
     selection: &mut Selection<'a>,
@@ -156,14 +174,17 @@ fn changed_lines<'a>(
         section: Section::ChangedOnYours,
         ranked,
     };
-    if direct.len() <= room.min(caps.changed_alone + 1) {
+    if direct.len() <= room.min(caps.alone.saturating_sub(needs) + 1) {
         return direct
             .into_iter()
             .map(|ranked| line(vec![ranked]))
             .collect();
     }
     // The more there is, the sooner it is told together: three lines of one's own are read, the seventh is not.
-    let alone = caps.changed_alone.min(room.saturating_sub(1));
+    let alone = caps
+        .alone
+        .saturating_sub(needs)
+        .clamp(1, room.saturating_sub(1).max(1));
     let mut rest = direct;
     let mut lines: Vec<Line<'a>> = rest
         .drain(..alone.min(rest.len()))

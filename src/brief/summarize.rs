@@ -18,67 +18,84 @@ use crate::model::{
 };
 use crate::text::{first_good_sentence, quote};
 
-/// How many words a line may take for each of its parts.
+/// How many words a line may take for each of its parts; 0 = the part is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lengths {
     /// The most words of a title.
     pub title: usize,
-    /// The most words of a quote.
-    pub quote: usize,
-    /// The most quotes of a line that needs the reader or changed.
-    pub quotes: usize,
-    /// The most quotes of a line worth knowing.
-    pub team_quotes: usize,
+    /// The most quotes of a line that asks for the reader or names them, and the most words of each.
+    pub asking: (usize, usize),
+    /// The same for a line about a change on the reader's.
+    pub changed: (usize, usize),
+    /// The same for a line worth knowing.
+    pub team: (usize, usize),
     /// The most words of a title on a shared line.
     pub shared_title: usize,
 }
 
 impl Lengths {
-    /// The lengths to try, widest first; the last is facts alone.
-    pub const LADDER: [Lengths; 6] = [
+    /// The lengths to try, widest first. What asks for the reader keeps its words longest: a question that is not shown
+    /// cannot be answered.
+    pub const LADDER: [Lengths; 7] = [
         Lengths {
             title: 10,
-            quote: 20,
-            quotes: 2,
-            team_quotes: 1,
+            asking: (2, 20),
+            changed: (2, 20),
+            team: (1, 18),
             shared_title: 4,
         },
         Lengths {
             title: 8,
-            quote: 20,
-            quotes: 1,
-            team_quotes: 1,
+            asking: (1, 20),
+            changed: (1, 18),
+            team: (1, 14),
             shared_title: 4,
         },
         Lengths {
             title: 8,
-            quote: 16,
-            quotes: 1,
-            team_quotes: 1,
+            asking: (1, 18),
+            changed: (1, 14),
+            team: (1, 10),
             shared_title: 3,
         },
         Lengths {
             title: 7,
-            quote: 14,
-            quotes: 1,
-            team_quotes: 0,
+            asking: (1, 16),
+            changed: (1, 12),
+            team: (0, 0),
             shared_title: 3,
         },
         Lengths {
             title: 6,
-            quote: 10,
-            quotes: 1,
-            team_quotes: 0,
+            asking: (1, 14),
+            changed: (1, 8),
+            team: (0, 0),
+            shared_title: 3,
+        },
+        Lengths {
+            title: 6,
+            asking: (1, 12),
+            changed: (0, 0),
+            team: (0, 0),
             shared_title: 2,
         },
         Lengths {
             title: 5,
-            quote: 0,
-            quotes: 0,
-            team_quotes: 0,
+            asking: (1, 10),
+            changed: (0, 0),
+            team: (0, 0),
             shared_title: 0,
         },
     ];
+
+    /// Returns how many quotes of how many words a line may show.
+    fn quotes_for(&self, ranked: &Ranked<'_>, section: Section) -> (usize, usize) {
+        match (section, ranked.kind) {
+            (Section::NeedsYou | Section::Blockers, _) | (_, ItemKind::Mention) => self.asking,
+            (Section::ChangedOnYours, _) => self.changed,
+            (Section::WorthKnowing, _) => self.team,
+        }
+    }
 }
 
 /// The threads of one line that are listed by id; a long talk has hundreds.
@@ -99,12 +116,8 @@ fn single(
     lengths: Lengths,
 ) -> BriefingItem {
     let news = &ranked.news;
-    let most = if section == Section::WorthKnowing {
-        lengths.team_quotes
-    } else {
-        lengths.quotes
-    };
-    let quoted = quotes_of(ranked, most, lengths.quote, reader);
+    let (most, words) = lengths.quotes_for(ranked, section);
+    let quoted = quotes_of(ranked, most, words);
     let mut citations: Vec<Citation> = quoted
         .into_iter()
         .map(|(logged, words, is_cut)| Citation {
@@ -152,6 +165,7 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
     };
     let count = line.ranked.len();
     let headline = match (line.section, kind) {
+        (Section::NeedsYou, _) => format!("{count} older asks still wait for you"),
         (Section::WorthKnowing, ItemKind::NewTicket) => format!("{count} more new {what}"),
         (Section::WorthKnowing, _) => format!("{count} more {what} moved"),
         _ => format!("{count} more of your {what} moved"),
@@ -163,9 +177,11 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
         let label = label_of(ranked.news.topic, reader);
         // The reader knows their own threads by key; the team's need a piece of the title.
         let said = match line.section {
+            Section::WorthKnowing if lengths.shared_title == 0 => String::new(),
             Section::WorthKnowing => {
                 first_words(&ranked.news.topic.thread.title, lengths.shared_title)
             }
+            Section::NeedsYou => asked_by(ranked, reader),
             _ => brief_fact(ranked),
         };
         parts.push(if said.is_empty() {
@@ -174,7 +190,7 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
             format!("{label} {said}")
         });
         threads.extend(threads_of(ranked, reader));
-        let cited = ranked.news.mentions.first().or(ranked.news.new.last());
+        let cited = cited_facts(ranked).next();
         citations.extend(cited.map(|logged| citation_of(logged, String::new(), reader)));
     }
     BriefingItem {
@@ -187,7 +203,11 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
         summary: String::new(),
         citations,
         reasons: reasons.into_iter().collect(),
-        answer_by: None,
+        answer_by: line
+            .ranked
+            .iter()
+            .filter_map(|ranked| ranked.answer_by)
+            .min_by_key(|answer| answer.by),
         score: line
             .ranked
             .iter()
@@ -455,6 +475,19 @@ fn brief_fact(ranked: &Ranked<'_>) -> String {
     }
 }
 
+/// Returns who asked and when, for a line that older asks share.
+fn asked_by(ranked: &Ranked<'_>, reader: &Reader<'_>) -> String {
+    let Some(ask) = ranked.news.asks.first() else {
+        return String::new();
+    };
+    let date = ask.ask.asked_at.to_zoned(reader.member.time_zone.clone());
+    format!(
+        "{}, {}",
+        reader.roster.name_of(&ask.ask.from),
+        date.strftime("%a %-d %b")
+    )
+}
+
 /// Returns the events that a line's facts rest on, the weightiest first.
 fn cited_facts<'a>(ranked: &'a Ranked<'_>) -> impl Iterator<Item = &'a Logged> {
     let news = &ranked.news;
@@ -483,12 +516,7 @@ fn cited_facts<'a>(ranked: &'a Ranked<'_>) -> impl Iterator<Item = &'a Logged> {
 type Quoted<'a> = (&'a Logged, String, bool);
 
 /// Returns the sentences a line shows, the ones that matter first, shown in the order they were said.
-fn quotes_of<'a>(
-    ranked: &'a Ranked<'_>,
-    most: usize,
-    words: usize,
-    _reader: &Reader<'_>,
-) -> Vec<Quoted<'a>> {
+fn quotes_of<'a>(ranked: &'a Ranked<'_>, most: usize, words: usize) -> Vec<Quoted<'a>> {
     let news = &ranked.news;
     let mut chosen: Vec<(&Logged, Range<usize>)> = Vec::new();
     let mut add = |logged: &'a Logged, range: Option<Range<usize>>| {
@@ -530,7 +558,11 @@ fn quotes_of<'a>(
     chosen
         .into_iter()
         .map(|(logged, range)| {
-            let quoted = quote(&logged.event.text.0, range, words);
+            let quoted = quote(
+                &logged.event.text.0,
+                said_in(&logged.event.text.0, range),
+                words,
+            );
             (logged, quoted.text, quoted.is_cut)
         })
         .filter(|(_, words, _)| !words.is_empty())
@@ -547,6 +579,40 @@ fn sentence_naming(logged: &Logged) -> Option<Range<usize>> {
             text.get(range.clone())
                 .is_some_and(|piece| piece.contains('@'))
         })
+}
+
+/// Returns the part of a sentence without the names it calls: a source may write them otherwise than we do
+/// (`<@U024>`), and a quote is what stands there word for word. A name within many words stays.
+fn said_in(text: &str, range: Range<usize>) -> Range<usize> {
+    let Some(sentence) = text.get(range.clone()) else {
+        return range;
+    };
+    let words = sentence.split_whitespace().count();
+    let calls: Vec<Range<usize>> = sentence
+        .split_whitespace()
+        .filter(|word| word.starts_with('@') && word.len() > 1)
+        .map(|word| {
+            let start = word.as_ptr() as usize - sentence.as_ptr() as usize;
+            start..start + word.len()
+        })
+        .collect();
+    let is_leading = calls.first().is_some_and(|call| call.start == 0);
+    if calls.is_empty() || (!is_leading && words > 8 * calls.len()) {
+        return range;
+    }
+    // The longest piece between two names.
+    let ends = calls.iter().map(|call| call.start).chain([sentence.len()]);
+    let starts = [0].into_iter().chain(calls.iter().map(|call| call.end));
+    let longest = starts
+        .zip(ends)
+        .max_by_key(|(start, end)| end - start)
+        .unwrap_or((0, sentence.len()));
+    let piece = &sentence[longest.0..longest.1];
+    let from = longest.0 + piece.len()
+        - piece
+            .trim_start_matches(|c: char| c.is_whitespace() || ",:;-–.".contains(c))
+            .len();
+    range.start + from..range.start + longest.1
 }
 
 /// Returns a citation of an event.
