@@ -213,10 +213,7 @@ pub fn normalize(
         .aside
         .truncate(words.aside.floor_char_boundary(MAX_TEXT));
     if found.is_cut {
-        notes.push(format!(
-            "the mail is larger than {} MB; only what stands before that was read",
-            MAX_MAIL >> 20
-        ));
+        notes.push("the mail has more than 4 MB, or a line of more than 1 MB; the rest of that was left out".to_owned());
     }
     if words.is_refused {
         notes.push("the mail's HTML is a tower of tags; its text was left out".to_owned());
@@ -370,3 +367,6 @@ fn is_automatic(message: &Message<'_>) -> bool {
         .unwrap_or_default();
     !value.is_empty() && !value.to_lowercase().starts_with("no")
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,9 +168,15 @@ impl Export {
         }
         let mut first = Page::default();
         let mut archive = Archive::open(&self.root, &mut first.skipped)?;
-        let mut lists = Lists::read(&self.root, &mut archive, &mut first.skipped)?;
+        let mut about_lists = Vec::new();
+        let mut lists = Lists::read(&self.root, &mut archive, &mut about_lists)?;
         let days = archive.days();
-        lists.add_unlisted(&self.root, &days, &mut first.skipped);
+        for folder in lists.add_unlisted(&days) {
+            if !stand.channels.contains_key(&folder) {
+                let reason = "no list of channels names this folder; its messages are loaded, but nobody may read them until one does";
+                first.skipped.push(self.root.skipped(&folder, 0, reason));
+            }
+        }
         for channel in lists.channels.values_mut() {
             let known = stand.channels.entry(channel.id.clone());
             let known = known.or_insert_with(|| (channel.name.clone(), channel.is_public));
@@ -185,6 +191,7 @@ impl Export {
             stand.lists.clone_from(&lists.hash);
             first.spaces = lists.spaces(&self.root.id);
             first.people = lists.people(&self.root.id);
+            first.skipped.extend(about_lists);
         }
         let mut pending = VecDeque::new();
         for name in days {
@@ -282,6 +289,13 @@ impl Export {
             }
             match normalize(&message, channel, &run.lists, &self.root.id, &self.url) {
                 Ok(Some((thread, events))) => {
+                    let stranger = run.lists.stranger(&message, &self.root.id);
+                    if let Some(person) =
+                        stranger.filter(|_| events.iter().any(|event| event.author.is_some()))
+                        && people.insert(person.name.clone())
+                    {
+                        page.people.push(person);
+                    }
                     if threads.insert(thread.id.id.to_string()) {
                         page.threads.push(thread);
                     }
@@ -289,11 +303,6 @@ impl Export {
                 }
                 Ok(None) => {}
                 Err(reason) => page.skipped.push(self.root.skipped(name, line, reason)),
-            }
-            if let Some(person) = run.lists.stranger(&message, &self.root.id)
-                && people.insert(person.name.clone())
-            {
-                page.people.push(person);
             }
             if page.events.len() + page.skipped.len() >= MAX_ITEMS {
                 run.stand.part = Some((name.to_owned(), len, stamp, count));
@@ -316,3 +325,6 @@ fn day_of(name: &str) -> Option<&str> {
     let day = split_day(name).1;
     day.parse::<jiff::civil::Date>().ok().map(|_| day)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub use normalize::normalize;
 pub use wire::Row;
 
 /// No more of one line is read.
-const MAX_LINE: usize = 32 << 20;
+const MAX_LINE: usize = 16 << 20;
 
 /// `type = "tickets"`: a tracker's tickets as JSON lines.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -381,3 +381,6 @@ fn reason_of(error: &serde_json::Error) -> String {
         _ => format!("not JSON from column {column} on"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,14 @@ fn keep_visible(node: &Handle, ground: Option<u32>, depth: usize) {
         !matches!(child.data, html2text::Comment { .. }) && !is_hidden(child, ground)
     });
     for child in children.iter() {
+        if let Element { name, attrs, .. } = &child.data
+            && &*name.local == "a"
+        {
+            // A link is its words here; what a mail links to is not for us to carry on.
+            attrs
+                .borrow_mut()
+                .retain(|attribute| &*attribute.name.local != "href");
+        }
         let own = look_of(child).ground.or(ground);
         keep_visible(child, own, depth + 1);
     }
@@ -110,7 +118,8 @@ fn look_of(node: &Handle) -> Look {
     let tag = name.local.to_string();
     look.is_hidden = matches!(
         tag.as_str(),
-        "script"
+        "img"
+            | "script"
             | "style"
             | "head"
             | "template"

@@ -117,6 +117,7 @@ impl<R: BufRead> Mails<R> {
                 (mail.start, mail.line) = (start, number);
             }
             is_after_blank = line.bytes.is_empty();
+            mail.found.is_cut |= line.is_cut;
             if has_separator || !is_blank(&mail.raw) || !is_after_blank {
                 push_unquoted(&mut mail, line.bytes);
             }

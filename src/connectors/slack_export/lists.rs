@@ -221,28 +221,26 @@ impl Lists {
         Ok(lists)
     }
 
-    /// Adds the folders that no list names; nobody is known to be in them, so nobody may read them.
-    pub fn add_unlisted(&mut self, root: &Root, days: &[String], skipped: &mut Vec<Skipped>) {
-        for day in days {
-            let folder = split_day(day).0;
-            if self.channels.contains_key(folder) {
-                continue;
-            }
-            skipped.push(root.skipped(
-                folder,
-                0,
-                "no list of channels names this folder; its messages are loaded, but nobody may read them until one does",
-            ));
+    /// Adds the folders that no list names and returns them; nobody is known to be in them, so nobody may read them.
+    pub fn add_unlisted(&mut self, days: &[String]) -> Vec<String> {
+        let folders: BTreeSet<&str> = days.iter().map(|day| split_day(day).0).collect();
+        let unlisted: Vec<String> = folders
+            .into_iter()
+            .filter(|folder| !self.channels.contains_key(*folder))
+            .map(str::to_owned)
+            .collect();
+        for folder in &unlisted {
             let channel = Channel {
-                id: folder.to_owned(),
-                name: folder.to_owned(),
-                id_name: folder.to_owned(),
-                folder: folder.to_owned(),
+                id: folder.clone(),
+                name: folder.clone(),
+                id_name: folder.clone(),
+                folder: folder.clone(),
                 is_unlisted: true,
                 ..Channel::default()
             };
-            self.channels.insert(folder.to_owned(), channel);
+            self.channels.insert(folder.clone(), channel);
         }
+        unlisted
     }
 
     /// Returns the channel of a folder.

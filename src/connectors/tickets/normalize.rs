@@ -196,7 +196,7 @@ pub fn normalize(
 /// Returns whether the ticket counts as done.
 fn is_closed(row: &Row) -> bool {
     const OPEN: [&str; 4] = ["open", "reopened", "new", "in progress"];
-    const CLOSED: [&str; 22] = [
+    const CLOSED: [&str; 23] = [
         "closed",
         "done",
         "resolved",
@@ -205,6 +205,7 @@ fn is_closed(row: &Row) -> bool {
         "merged",
         "rejected",
         "wontfix",
+        "wont fix",
         "won't fix",
         "won't do",
         "cancelled",

@@ -52,7 +52,7 @@ impl Transcript {
             } else if line == "STYLE" || line == "REGION" {
                 while lines.next_if(|(_, line)| !line.trim().is_empty()).is_some() {}
             } else if let Some((from, upto)) = line.split_once("-->") {
-                let upto = upto.trim().split_whitespace().next().unwrap_or_default();
+                let upto = upto.split_whitespace().next().unwrap_or_default();
                 let mut words = Vec::new();
                 while let Some((_, line)) =
                     lines.next_if(|(_, line)| !line.trim().is_empty() && !line.contains("-->"))
