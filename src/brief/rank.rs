@@ -39,6 +39,8 @@ pub struct Weights {
     pub just_opened: f32,
     /// Many voices, at most.
     pub voices: f32,
+    /// Talk in a channel the reader has not joined keeps this share of its score.
+    pub not_joined: f32,
     /// A thread in which the reader had the last word keeps this share of its score.
     pub handled: f32,
 }
@@ -58,6 +60,7 @@ impl Default for Weights {
             like_my_work: 0.8,
             just_opened: 0.3,
             voices: 0.3,
+            not_joined: 0.4,
             handled: 0.2,
         }
     }
@@ -147,6 +150,13 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
     let is_handled = news.mine.had_last_word && news.asks.is_empty();
     if is_handled {
         score *= reader.weights.handled;
+    }
+    // Talk in a channel the reader has not joined is other people's.
+    let space = news.topic.thread.space.as_ref();
+    if section == Section::WorthKnowing
+        && space.and_then(|space| night.joined.get(space)) == Some(&false)
+    {
+        score *= reader.weights.not_joined;
     }
     let is_carried = news.new.is_empty();
     let answer_by = news

@@ -218,50 +218,41 @@ fn changed_lines<'a>(
     lines
 }
 
-/// Returns lines of the team's: what stands out alone, further tickets of one kind on a shared line.
+/// Returns lines of the team's: the tickets on a shared line, then the talk that stands out, a line each.
 fn worth_knowing<'a>(
     team: Vec<Ranked<'a>>,
     caps: &Caps,
     selection: &mut Selection<'a>,
 ) -> Vec<Line<'a>> {
+    let is_worth = |ranked: &Ranked<'_>| ranked.score >= LEAST_WORTH && !ranked.is_handled;
+    let (team, low): (Vec<_>, Vec<_>) = team.into_iter().partition(is_worth);
+    let of_tickets = |ranked: &Ranked<'_>| ranked.news.topic.thread.kind == ThreadKind::Ticket;
+    let (mut tickets, talk): (Vec<_>, Vec<_>) = team.into_iter().partition(of_tickets);
+    selection.omitted += low.len();
+
+    let line = |ranked| Line {
+        section: Section::WorthKnowing,
+        ranked,
+    };
+    let mut lines = Vec::new();
+    if tickets.len() >= LEAST_GROUP {
+        selection.omitted += tickets.len().saturating_sub(caps.a_team_line);
+        tickets.truncate(caps.a_team_line);
+        lines.push(line(tickets));
+    } else {
+        lines.extend(tickets.into_iter().map(|ranked| line(vec![ranked])));
+    }
     let mut a_space: BTreeMap<Option<SpaceId>, usize> = BTreeMap::new();
-    let (mut lines, mut tickets) = (Vec::new(), Vec::new());
-    for ranked in team {
-        if ranked.score < LEAST_WORTH || ranked.is_handled {
-            selection.omitted += 1;
-            continue;
-        }
+    for ranked in talk {
         let from_here = a_space
             .entry(ranked.news.topic.thread.space.clone())
             .or_default();
-        if lines.len() + 1 < caps.worth_knowing && *from_here < caps.a_space {
+        if lines.len() < caps.worth_knowing && *from_here < caps.a_space {
             *from_here += 1;
-            lines.push(Line {
-                section: Section::WorthKnowing,
-                ranked: vec![ranked],
-            });
-        } else if ranked.news.topic.thread.kind == ThreadKind::Ticket
-            && tickets.len() < caps.a_team_line
-        {
-            tickets.push(ranked);
+            lines.push(line(vec![ranked]));
         } else {
             selection.omitted += 1;
         }
-    }
-    if tickets.len() >= LEAST_GROUP {
-        // First what was opened tonight, in one line; then the talk.
-        lines.insert(
-            0,
-            Line {
-                section: Section::WorthKnowing,
-                ranked: tickets,
-            },
-        );
-    } else if let Some(ranked) = tickets.into_iter().next() {
-        lines.push(Line {
-            section: Section::WorthKnowing,
-            ranked: vec![ranked],
-        });
     }
     lines
 }

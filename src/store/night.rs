@@ -7,7 +7,10 @@ use rusqlite::{Connection, params};
 
 use super::events::topic;
 use super::{asks, audiences, micros};
-use crate::model::{AudienceId, Handle, Learned, LoggedAsk, Member, Seq, Topic, TopicId, Window};
+use crate::model::{
+    AudienceId, ConnectorId, Handle, Learned, LoggedAsk, Member, Seq, SpaceId, Topic, TopicId,
+    Window,
+};
 
 /// The most events of one topic that a briefing looks at, the latest ones; a briefing quotes two.
 const EVENTS_A_TOPIC: usize = 400;
@@ -31,6 +34,8 @@ pub struct Night {
     pub old_mentions: Vec<(Seq, TopicId)>,
     /// The reader's own open tickets.
     pub own_tickets: Vec<TopicId>,
+    /// Places whose members are known, and whether the reader is one of them.
+    pub joined: BTreeMap<SpaceId, bool>,
     /// What the reader may read.
     pub readable: BTreeSet<AudienceId>,
 }
@@ -92,6 +97,7 @@ pub fn night_of(
         asks_in,
         old_mentions,
         own_tickets,
+        joined: joined_by(c, &own)?,
         readable,
     })
 }
@@ -165,4 +171,31 @@ fn open_tickets_of(c: &Connection, own: &[&Handle]) -> Result<Vec<TopicId>> {
         }
     }
     Ok(tickets)
+}
+
+/// Returns the places whose members are known, and whether one of the accounts is in them.
+fn joined_by(c: &Connection, own: &[&Handle]) -> Result<BTreeMap<SpaceId, bool>> {
+    let mut statement =
+        c.prepare_cached("SELECT DISTINCT connector, space FROM space_members ORDER BY 1, 2")?;
+    let spaces = statement
+        .query_map([], |row| {
+            let connector = ConnectorId::new(row.get::<_, String>(0)?);
+            Ok(SpaceId::new(&connector, row.get::<_, String>(1)?))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut is_in = c.prepare_cached(
+        "SELECT 1 FROM space_members WHERE connector = ?1 AND space = ?2 AND handle = ?3",
+    )?;
+    let mut joined = BTreeMap::new();
+    for space in spaces {
+        let mut any = false;
+        for handle in own
+            .iter()
+            .filter(|handle| handle.connector == space.connector)
+        {
+            any |= is_in.exists(params![space.connector.as_str(), &*space.id, &*handle.id])?;
+        }
+        joined.insert(space, any);
+    }
+    Ok(joined)
 }
