@@ -15,6 +15,7 @@ use crate::schedule;
 use crate::store::night::{Night, night_of};
 use crate::store::{closeness, deliveries, events};
 
+pub mod backtest;
 pub mod changes;
 pub mod rank;
 pub mod render;
@@ -60,6 +61,7 @@ const MAX_WORDS_AFTER_LONG_LEAVE: usize = 350;
 /// A short briefing is short: what is spent grows with the lines, up to the cap.
 const WORDS_AROUND: usize = 30;
 const WORDS_A_LINE: usize = 18;
+const WORDS_A_LINE_AFTER_LEAVE: usize = 30;
 
 /// How far back mentions and closeness are looked for.
 const LOOK_BACK_DAYS: i64 = 30;
@@ -135,7 +137,10 @@ pub fn written(
         Some(0..=5) => style.max_words.max(MAX_WORDS_AFTER_LEAVE),
         Some(_) => style.max_words.max(MAX_WORDS_AFTER_LONG_LEAVE),
     };
-    let (items, dropped) = verify::verified(fitting_items(&selection, &reader, max_words), night);
+    let (items, dropped) = verify::verified(
+        fitting_items(&selection, &reader, max_words, days_away.is_some()),
+        night,
+    );
     if dropped > 0 {
         gaps.push(Gap {
             of: "verify".into(),
@@ -169,8 +174,14 @@ fn fitting_items(
     selection: &Selection<'_>,
     reader: &Reader<'_>,
     max_words: usize,
+    is_catch_up: bool,
 ) -> Vec<BriefingItem> {
-    let budget = max_words.min(WORDS_AROUND + WORDS_A_LINE * selection.lines.len());
+    let per_line = if is_catch_up {
+        WORDS_A_LINE_AFTER_LEAVE
+    } else {
+        WORDS_A_LINE
+    };
+    let budget = max_words.min(WORDS_AROUND + per_line * selection.lines.len());
     for lengths in Lengths::LADDER {
         let items: Vec<BriefingItem> = selection
             .lines
@@ -323,4 +334,13 @@ pub fn cited_seqs(briefing: &Briefing, night: &Night) -> Vec<Seq> {
 fn days_before(at: Timestamp, days: i64) -> Timestamp {
     at.checked_sub(jiff::SignedDuration::from_hours(24 * days))
         .unwrap_or(Timestamp::MIN)
+}
+
+/// Returns what to call a topic outside a briefing.
+fn label(topic: &crate::model::Topic, roster: &Roster) -> String {
+    match (&topic.thread.ticket, &topic.thread.space) {
+        (Some(ticket), _) if !ticket.key.is_empty() => ticket.key.clone(),
+        (_, Some(space)) => format!("{} {}", roster.space_name(space), topic.thread.id.id),
+        _ => topic.thread.id.id.to_string(),
+    }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+mod backtest;
 mod brief;
 mod eval;
 mod output;
@@ -57,6 +58,8 @@ enum Command {
     Brief(brief::Brief),
     /// Print every briefing that would have been sent, as JSON lines.
     Replay(replay::Replay),
+    /// Measure daybrief on the team's own past.
+    Backtest(backtest::Backtest),
     /// Measure a part of daybrief on labelled data.
     Eval(eval::Eval),
 }
@@ -81,6 +84,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Search(command) => command.run(global),
         Command::Brief(command) => command.run(global),
         Command::Replay(command) => command.run(global),
+        Command::Backtest(command) => command.run(global),
         Command::Eval(command) => command.run(global),
     }
 }

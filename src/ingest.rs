@@ -148,8 +148,6 @@ pub fn store_page(
 
 /// A thread that a page brought something new to.
 struct Touched {
-    /// The thread.
-    thread: ThreadId,
     /// Its kind and place.
     kind: ThreadKind,
     space: Option<crate::model::SpaceId>,
@@ -271,7 +269,6 @@ impl Writer<'_> {
         self.synced.events += 1;
         let is_root = event.id.id == event.thread.id && event.kind == EventKind::Posted;
         let touched = self.touched.entry(tid).or_insert_with(|| Touched {
-            thread: event.thread.clone(),
             kind,
             space,
             topic: TopicId(topic),

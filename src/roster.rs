@@ -12,6 +12,7 @@ pub struct Roster {
     /// The teams.
     pub teams: Vec<Team>,
     by_handle: HashMap<Handle, usize>,
+    short_names: Vec<String>,
     people: HashMap<Handle, Person>,
     spaces: HashMap<SpaceId, String>,
 }
@@ -30,6 +31,7 @@ impl Roster {
                 by_handle.insert(handle.clone(), index);
             }
         }
+        let short_names = short_names_of(&members);
         let people = people
             .into_iter()
             .filter_map(|person| Some((person.handle.clone()?, person)))
@@ -42,6 +44,7 @@ impl Roster {
             members,
             teams,
             by_handle,
+            short_names,
             people,
             spaces,
         }
@@ -65,9 +68,10 @@ impl Roster {
     }
 
     /// Returns the name to show for an account: the member's, else the source's, else the account itself.
+    /// A member goes by the first name where nobody else of the team has it.
     pub fn name_of(&self, handle: &Handle) -> String {
-        if let Some(member) = self.member_of(handle) {
-            return member.name.clone();
+        if let Some(&index) = self.by_handle.get(handle) {
+            return self.short_names[index].clone();
         }
         match self.people.get(handle) {
             Some(person) if !person.name.is_empty() => person.name.clone(),
@@ -119,4 +123,24 @@ impl Roster {
             .filter_map(|member| member.handles.get(connector))
             .flatten()
     }
+}
+
+fn short_names_of(members: &[Member]) -> Vec<String> {
+    let first = |member: &Member| {
+        member
+            .name
+            .split_whitespace()
+            .next()
+            .unwrap_or("")
+            .to_owned()
+    };
+    let is_alone = |name: &str| members.iter().filter(|other| first(other) == name).count() == 1;
+    members
+        .iter()
+        .map(|member| {
+            Some(first(member))
+                .filter(|name| is_alone(name))
+                .unwrap_or_else(|| member.name.clone())
+        })
+        .collect()
 }

@@ -167,8 +167,13 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
             schedule::answer_by(asker, reader.member, night.window.upto.0)
         })
         .min_by_key(|answer| answer.by);
+    // On what is the reader's own, how it resembles their work says nothing more.
+    let is_said = |signal: &Signal| {
+        section == Section::WorthKnowing || signal.section != Section::WorthKnowing
+    };
     let mut reasons: Vec<(f32, Reason)> = signals
         .into_iter()
+        .filter(is_said)
         .map(|signal| (signal.weight, signal.reason))
         .collect();
     reasons.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));

@@ -78,27 +78,22 @@ pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
         direct.into_iter().partition(|ranked| ranked.is_handled);
     keep_carried(&mut direct, caps.carried, &mut selection);
 
+    // Older asks that the reader has seen before share a line; each new one has its own, the most urgent first.
+    let is_older = |ranked: &Ranked<'_>| ranked.is_carried && ranked.kind == ItemKind::Ask;
+    let (older, mut direct): (Vec<_>, Vec<_>) = direct.into_iter().partition(is_older);
     let mut needs = take(&mut direct, Section::NeedsYou, caps.needs_you);
     let blockers = take(&mut direct, Section::Blockers, caps.blockers);
-    // First what must be answered soonest; asks without a deadline keep their rank behind.
     needs.sort_by_key(|ranked| {
-        (
-            ranked.answer_by.is_none(),
-            ranked.answer_by.map(|answer| answer.by),
-        )
+        let by = ranked.answer_by.map(|answer| answer.by);
+        (by.is_none(), by)
     });
-
-    // Older asks that the reader has seen before share a line.
-    let (older, needs): (Vec<_>, Vec<_>) = needs
-        .into_iter()
-        .partition(|ranked| ranked.is_carried && ranked.kind == ItemKind::Ask);
-    let mut asking: Vec<Line<'a>> = needs
-        .into_iter()
-        .map(|ranked| Line {
-            section: Section::NeedsYou,
+    let alone = |section| {
+        move |ranked| Line {
+            section,
             ranked: vec![ranked],
-        })
-        .collect();
+        }
+    };
+    let mut asking: Vec<Line<'a>> = needs.into_iter().map(alone(Section::NeedsYou)).collect();
     if !older.is_empty() {
         asking.push(Line {
             section: Section::NeedsYou,
@@ -117,12 +112,6 @@ pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
     );
     worth.truncate(room.saturating_sub(changed.len()));
 
-    let alone = |section| {
-        move |ranked| Line {
-            section,
-            ranked: vec![ranked],
-        }
-    };
     selection.lines.extend(asking);
     selection
         .lines

@@ -84,14 +84,15 @@ impl Lengths {
             asking: (1, 10),
             changed: (0, 0),
             team: (0, 0),
-            shared_title: 0,
+            shared_title: 2,
         },
     ];
 
     /// Returns how many quotes of how many words a line may show.
     fn quotes_for(&self, ranked: &Ranked<'_>, section: Section) -> (usize, usize) {
         match (section, ranked.kind) {
-            (Section::NeedsYou | Section::Blockers, _) | (_, ItemKind::Mention) => self.asking,
+            (Section::NeedsYou | Section::Blockers, _)
+            | (_, ItemKind::Mention | ItemKind::Decision) => self.asking,
             (Section::ChangedOnYours, _) => self.changed,
             (Section::WorthKnowing, _) => self.team,
         }
@@ -165,7 +166,7 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
     };
     let count = line.ranked.len();
     let headline = match (line.section, kind) {
-        (Section::NeedsYou, _) => format!("{count} older asks still wait for you"),
+        (Section::NeedsYou, _) => format!("{count} older asks wait for you"),
         (Section::WorthKnowing, ItemKind::NewTicket) => format!("{count} more new {what}"),
         (Section::WorthKnowing, _) => format!("{count} more {what} moved"),
         _ => format!("{count} more of your {what} moved"),
@@ -182,7 +183,7 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
                 first_words(&ranked.news.topic.thread.title, lengths.shared_title)
             }
             Section::NeedsYou => asked_by(ranked, reader),
-            _ => brief_fact(ranked),
+            _ => brief_fact(ranked, lengths),
         };
         parts.push(if said.is_empty() {
             label
@@ -276,7 +277,7 @@ pub fn thread_ref(ranked: &Ranked<'_>, reader: &Reader<'_>) -> ThreadRef {
 
 fn headline_of(ranked: &Ranked<'_>, reader: &Reader<'_>, words: usize) -> String {
     let news = &ranked.news;
-    let title = title_of(news.topic, words);
+    let title = title_of(ranked, words);
     let name = |logged: Option<&&Logged>| {
         logged
             .and_then(|logged| logged.event.author.as_ref())
@@ -311,27 +312,54 @@ fn headline_of(ranked: &Ranked<'_>, reader: &Reader<'_>, words: usize) -> String
     }
 }
 
-/// Returns a topic's title, or for talk without one the first words that were said.
-fn title_of(topic: &Topic, words: usize) -> String {
+/// Returns a topic's title, or for talk without one the first words that were said; nothing where the line says it
+/// already: in the label of a mail, or in the quote of the message that began the talk.
+fn title_of(ranked: &Ranked<'_>, words: usize) -> String {
+    let topic = ranked.news.topic;
     if !topic.thread.title.is_empty() {
-        return first_words(&topic.thread.title, words);
+        return if is_ticket(topic) {
+            first_words(&topic.thread.title, words)
+        } else {
+            String::new()
+        };
     }
     let opening = topic
         .events
         .iter()
         .find(|logged| logged.event.kind.is_said() && !logged.is_removed);
-    let Some(text) = opening.map(|logged| &logged.event.text.0) else {
-        return String::new();
-    };
+    match opening {
+        Some(opening) if !is_quoted_first(ranked, opening) => {
+            opening_words(&opening.event.text.0, words)
+        }
+        _ => String::new(),
+    }
+}
+
+/// Returns whether a message is the one that the line quotes anyway.
+fn is_quoted_first(ranked: &Ranked<'_>, logged: &Logged) -> bool {
+    let news = &ranked.news;
+    match (news.asks.first(), news.mentions.first()) {
+        (Some(ask), _) => ask.seq == logged.seq,
+        (None, Some(named)) => named.seq == logged.seq,
+        (None, None) => news.new.last().is_some_and(|last| last.seq == logged.seq),
+    }
+}
+
+/// Returns the first words of a message, without the names it calls and `:emoji:` codes.
+fn opening_words(text: &str, words: usize) -> String {
     let Some(range) = first_good_sentence(text) else {
         return String::new();
     };
-    let opening = quote(text, range, words);
-    if opening.is_cut {
-        format!("{}…", opening.text)
-    } else {
-        opening.text
-    }
+    let opening = quote(text, said_in(text, range), words + 4);
+    let is_code = |word: &&str| word.len() > 2 && word.starts_with(':') && word.ends_with(':');
+    let kept: Vec<&str> = opening
+        .text
+        .split(' ')
+        .filter(|word| !is_code(word))
+        .collect();
+    let is_cut = opening.is_cut || kept.len() > words;
+    let kept = kept[..kept.len().min(words)].join(" ");
+    if is_cut { format!("{kept}…") } else { kept }
 }
 
 fn first_words(text: &str, words: usize) -> String {
@@ -444,8 +472,19 @@ fn state_facts(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Vec<String> {
 }
 
 /// Returns the two or three words that tell what happened, for a shared line.
-fn brief_fact(ranked: &Ranked<'_>) -> String {
+fn brief_fact(ranked: &Ranked<'_>, lengths: Lengths) -> String {
     let news = &ranked.news;
+    if news.topic.thread.kind == ThreadKind::Conversation && lengths.shared_title > 0 {
+        // Many talks have the same channel for a label; the first words tell them apart.
+        let opening = news
+            .topic
+            .events
+            .iter()
+            .find(|logged| logged.event.kind.is_said() && !logged.is_removed);
+        return opening
+            .map(|logged| opening_words(&logged.event.text.0, lengths.shared_title))
+            .unwrap_or_default();
+    }
     let state = news
         .new
         .iter()

@@ -1,6 +1,7 @@
 //! The ledger of asks: who asked whom for what, and what closed it.
 
 use anyhow::Result;
+use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::rows::{ask_kind_from_row, ask_kind_to_row};
@@ -150,4 +151,20 @@ fn ask_from_row(row: &Row<'_>) -> Result<Option<LoggedAsk>> {
         sentence: row.get::<_, i64>(3)?.unsigned_abs() as usize
             ..row.get::<_, i64>(4)?.unsigned_abs() as usize,
     }))
+}
+
+/// Returns every ask known at the window's end, with the source's time of what closed it.
+pub fn all_asks(c: &Connection, window: &Window) -> Result<Vec<(LoggedAsk, Option<Timestamp>)>> {
+    let sql = format!(
+        "{} WHERE e.learned < ?1 AND e.seq <= ?2 ORDER BY e.occurred_at, a.seq",
+        SELECT_ASK.replacen("FROM asks a", ", closer.occurred_at FROM asks a", 1)
+    );
+    let mut statement = c.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![micros(window.upto.0), window.upto_seq.0])?;
+    let mut asks = Vec::new();
+    while let Some(row) = rows.next()? {
+        let closed: Option<i64> = row.get(13)?;
+        asks.extend(ask_from_row(row)?.map(|ask| (ask, closed.map(moment))));
+    }
+    Ok(asks)
 }

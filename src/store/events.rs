@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::rows::{kind_from_row, kind_to_row, ticket_from_row, ticket_to_row};
 use super::{audiences, micros, moment};
 use crate::model::{
-    AudienceId, ConnectorId, Event, EventId, Handle, Learned, Logged, Markdown, Seq, SpaceId,
-    Thread, ThreadId, ThreadKind, Ticket, Topic, TopicId,
+    AudienceId, ConnectorId, Event, EventId, Handle, Learned, Logged, Markdown, Member, Seq,
+    SpaceId, Thread, ThreadId, ThreadKind, Ticket, Topic, TopicId,
 };
 
 /// A thread's number and its ticket as last stored.
@@ -419,4 +419,51 @@ pub fn first_of_thread(c: &Connection, tid: u64) -> Result<Option<Logged>> {
     let mut statement = c.prepare_cached(&sql)?;
     let mut rows = statement.query([tid])?;
     rows.next()?.map(logged_from_row).transpose()
+}
+
+/// Returns the topics that a member wrote in within a span of the source's time.
+pub fn topics_written_in(
+    c: &Connection,
+    member: &Member,
+    from: Timestamp,
+    upto: Timestamp,
+) -> Result<BTreeSet<TopicId>> {
+    let mut statement = c.prepare_cached(
+        "SELECT DISTINCT topic FROM events WHERE connector = ?1 AND author = ?2
+           AND occurred_at >= ?3 AND occurred_at < ?4 AND kind IN ('posted', 'opened')",
+    )?;
+    let mut topics = BTreeSet::new();
+    for handle in member.handles.values().flatten() {
+        let rows = statement.query_map(
+            params![
+                handle.connector.as_str(),
+                &*handle.id,
+                micros(from),
+                micros(upto)
+            ],
+            |row| row.get(0),
+        )?;
+        for topic in rows {
+            topics.insert(TopicId(topic?));
+        }
+    }
+    Ok(topics)
+}
+
+/// Returns the source's time of the latest event, the epoch for an empty log.
+pub fn last_moment(c: &Connection) -> Result<Timestamp> {
+    Ok(moment(c.query_row(
+        "SELECT coalesce(max(occurred_at), 0) FROM events",
+        [],
+        |row| row.get(0),
+    )?))
+}
+
+/// Returns the source's time of the earliest event, the epoch for an empty log.
+pub fn first_moment(c: &Connection) -> Result<Timestamp> {
+    Ok(moment(c.query_row(
+        "SELECT coalesce(min(occurred_at), 0) FROM events",
+        [],
+        |row| row.get(0),
+    )?))
 }

@@ -67,9 +67,18 @@ impl Here {
             17..22 => "Good evening",
             _ => "Hello",
         };
-        format!("{words} {}", plain(&member.name))
-            .trim_end()
-            .to_owned()
+        format!(
+            "{words} {}",
+            plain(
+                member
+                    .name
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or(&member.name)
+            )
+        )
+        .trim_end()
+        .to_owned()
     }
 
     /// Returns where and when the reader is and since when the briefing counts: `Mon 16 Nov, 09:00 Berlin · since Fri 17:30`.

@@ -300,7 +300,8 @@ fn mentions_near<'a>(
         let is_name =
             |n: usize| words.list[n].is_mention || one_of("cc ping and fyi or", words.get(n));
         let only_names = words.len() > 0 && (0..words.len()).all(is_name);
-        if !only_names && !(words.has("cc|ping", 0) && words.len() < 8) {
+        let is_call = only_names || (words.has("cc|ping", 0) && words.len() < 8);
+        if !is_call {
             continue;
         }
         for n in (0..words.len()).filter(|&n| words.list[n].is_mention) {
