@@ -59,6 +59,10 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         1.1,
     ),
     ("someone|somebody please|pls|help|should|needs", 0.9),
+    (
+        "help|advice|feedback|input|pointers|suggestions|comments|thoughts|tips .. appreciated|welcome|welcomed",
+        1.2,
+    ),
     ("would you mind *", 1.3),
     ("please|pls|plz ?also|do|just|don't|always|try|to *", 1.1),
     ("let|lemme me|us know", 1.1),

@@ -89,7 +89,7 @@ fn score(
             AskKind::Request
         }
         (true, _) => AskKind::Question,
-        (false, _) if opening_points(segment, words, head) > request => AskKind::Question,
+        (false, _) if opening_points(segment, words, head) >= 0.9 => AskKind::Question,
         _ => AskKind::Request,
     };
     (points, kind)

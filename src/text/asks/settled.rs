@@ -129,8 +129,8 @@ const OPEN: &[Cue] = &[
     ),
     ("if|whether|unless|before|until|assuming", 0.4),
     (
-        "not|never|haven't|hasn't|didn't ?been|yet agreed|decided|resolved|accepted|yet|sure",
-        0.6,
+        "not|never|haven't|hasn't|didn't|isn't|wasn't|won't ?* ?been decided|agreed|resolved|accepted|settled|approved|concluded|yet",
+        1.6,
     ),
     (
         "want|need|try|trying|like|plan ?to close|merge|push|add|change",
@@ -163,7 +163,7 @@ const PROTESTS: &[&str] = &[
 const STUCK: &[Cue] = &[
     ("blocked|blocking|blocker|blocks ?on|by|us|me", 1.1),
     (
-        "can't|cannot|can not|couldn't|unable ?to merge|build|land|proceed|continue|release|deploy|ship|log|login|work|move|test|compile|install|start|reproduce ..",
+        "can't|cannot|couldn't|unable|not ?to merge|build|land|proceed|continue|release|deploy|ship|log|login|work|move|test|compile|install|start ..",
         0.85,
     ),
     (
@@ -201,7 +201,7 @@ const STUCK: &[Cue] = &[
 /// Words that take a blockage back.
 const UNSTUCK: &[Cue] = &[
     (
-        "if|could|might|would|should|when|whenever|means|mean|because|being|no longer|used",
+        "if|could|might|would|should|when|whenever|means|mean|because|being|used",
         0.5,
     ),
     ("fixed|not|unblocked|works|resolved", 0.3),
