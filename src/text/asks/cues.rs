@@ -7,7 +7,7 @@ pub(super) const QUESTION_HEADS: &[(&str, f32)] = &[
         1.3,
     ),
     (
-        "^anyone|anybody|any1 know|knows|have|has|had|got|seen|tried|using|used|use|aware|able|else|willing|want|interested|familiar|around|here|up|from|in|on|with|who|experiencing|getting|working|care|remember|think|recommend|ever|been",
+        "^anyone|anybody|any1 know|knows|have|has|had|got|seen|tried|using|used|use|aware|able|else|willing|want|interested|familiar|around|here|up|from|in|on|with|experiencing|getting|working|care|remember|think|recommend|ever|been",
         1.2,
     ),
     (
@@ -76,7 +76,7 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         1.2,
     ),
     (
-        "i|we ?really|would|also|could|do ?really need|want|require help|you|your|someone|somebody|some|a ?to ?hand|advice|help|assistance",
+        "i|we ?really|would|also|could|do ?really need|want|require help|your|someone|somebody|advice|assistance|you",
         0.9,
     ),
     (
@@ -123,11 +123,11 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         0.8,
     ),
     (
-        "the|my|one|another|other|next|real|first question|problem is ?how|what|why|whether|if|where|which|when|who",
+        "the|my|one|another|other|next|real|first question|problem is how|what|why|whether|if|where|which|when|who",
         0.9,
     ),
     (
-        "the|my|next question is ?how|what|why|whether|if|where|which|when|who",
+        "the|my|next question is how|what|why|whether|if|where|which|when|who",
         1.0,
     ),
     ("question|questions for|about|regarding|:", 0.7),
@@ -169,11 +169,11 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
         0.7,
     ),
     (
-        "i|we|i'd|we'd ?would|also|therefore|hereby ?would|like|to ?to|like propose|suggest|request|recommend ?that|the|to|a|we|adding|removing|changing",
+        "i|we|i'd|we'd ?would|also|therefore|hereby ?would|like|to ?to|like propose|suggest|request ?that|the|to|a|we|adding|removing|changing",
         0.9,
     ),
     (
-        "i|we ?would|also ask|request|urge|invite|encourage|beg|suggest that|you|for|the|all|everyone|people|a",
+        "i|we ?would|also ask|request|urge|invite|encourage|beg that|you|for|the|all|everyone|people|a",
         0.7,
     ),
     (
@@ -258,6 +258,16 @@ pub(super) const REQUESTS: &[(&str, f32)] = &[
 
 /// Phrases in which the words of a request ask for nothing: (phrase, weight taken away).
 pub(super) const COURTESIES: &[(&str, f32)] = &[
+    ("as you|they|we|i|he|she please", 1.2),
+    (
+        "question|problem|point is|was|are|isn't ?not whether|that|not",
+        0.6,
+    ),
+    ("correct me if", 0.6),
+    (
+        "they|he|she|people was|were|are|is|be ?just|also curious|wondering|interested",
+        1.0,
+    ),
     ("feel free to", 1.0),
     (
         "let me|us know if|when|should ?you|there|anything|it|that|this|i ?have|need|run|want|is|can|has|helps|works|help ?any|some|anything|more|further|questions|problems|out",

@@ -256,7 +256,9 @@ pub(super) fn lead_of<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Vec
 
 /// Returns the name a mail greets or opens with, when nobody in the scene bears it.
 fn stranger<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Option<&'a str> {
-    const MANY: &str = "all everyone everybody folks there guys team list sir sirs madam group friends people both gentlemen colleagues";
+    const MANY: &str = "all everyone everybody folks there guys team list sir sirs madam group friends people both gentlemen colleagues \
+        issue note time date summary proposal question problem status class section agenda subject topic comment comments example \
+        reason background minutes update regards";
     if scene.kind != ThreadKind::Mail {
         return None;
     }
