@@ -129,7 +129,7 @@ pub fn store_page(
         mut synced,
         ..
     } = writer;
-    conversations::group(c, &mut touched)?;
+    conversations::group(c, &mut touched, &roster)?;
     let topics: BTreeSet<TopicId> = touched.values().map(|touched| touched.topic).collect();
     for topic in &topics {
         ledger::judge(c, *topic, &roster)?;

@@ -45,6 +45,7 @@ CREATE TABLE events (
   topic INTEGER NOT NULL,              -- the tid under which it is shown: its thread, or the conversation its thread belongs to
   kind TEXT NOT NULL, detail TEXT,     -- EventKind and its fields
   of_seq INTEGER,                      -- the event an edit, deletion or reaction is about
+  reply_seq INTEGER,                   -- the message it was taken to answer when unthreaded talk was grouped
   author TEXT,
   occurred_at INTEGER NOT NULL, learned INTEGER NOT NULL,
   text TEXT NOT NULL, aside TEXT NOT NULL, url TEXT NOT NULL,

@@ -233,13 +233,14 @@ pub fn count_changes(c: &Connection, base: &EventId) -> Result<u64> {
     })?)
 }
 
-/// Returns the channel's last messages that stand in no thread before a moment, oldest first.
+/// Returns the channel's last messages that stand in no thread before a moment, oldest first, each with its topic and
+/// the message it was taken to answer.
 pub fn unthreaded_before(
     c: &Connection,
     space: &SpaceId,
     before: Timestamp,
     limit: usize,
-) -> Result<Vec<(u64, Logged)>> {
+) -> Result<Vec<(u64, Option<Seq>, Logged)>> {
     let sql = format!(
         "{SELECT_LOGGED} WHERE e.connector = ?1 AND t.space = ?2 AND t.kind = 'conversation' AND e.kind = 'posted'
            AND e.occurred_at < ?3 AND e.id = t.id ORDER BY e.occurred_at DESC, e.seq DESC LIMIT ?4"
@@ -253,7 +254,8 @@ pub fn unthreaded_before(
     ])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push((row.get(COLUMN_TOPIC)?, logged_from_row(row)?));
+        let reply_seq: Option<u64> = row.get(COLUMN_REPLY)?;
+        found.push((row.get(COLUMN_TOPIC)?, reply_seq.map(Seq), logged_from_row(row)?));
     }
     found.reverse();
     Ok(found)
@@ -375,10 +377,11 @@ pub fn thread(c: &Connection, tid: u64) -> Result<Option<Thread>> {
 
 /// The columns of a [`Logged`], without their mentions.
 pub(super) const SELECT_LOGGED: &str = "SELECT e.seq, e.connector, e.id, t.id, e.kind, e.detail, e.author, e.occurred_at, e.learned,
-    e.text, e.aside, e.url, coalesce(e.audience, t.audience), e.by_bot, e.removed, e.topic, e.audience,
+    e.text, e.aside, e.url, coalesce(e.audience, t.audience), e.by_bot, e.removed, e.topic, e.reply_seq,
     (SELECT group_concat(handle, char(31)) FROM mentions m WHERE m.seq = e.seq)
   FROM events e JOIN threads t ON t.tid = e.tid";
-pub(super) const COLUMN_TOPIC: usize = 15;
+const COLUMN_TOPIC: usize = 15;
+const COLUMN_REPLY: usize = 16;
 
 /// Returns the event of a row of [`SELECT_LOGGED`].
 pub(super) fn logged_from_row(row: &Row<'_>) -> Result<Logged> {
@@ -466,4 +469,10 @@ pub fn first_moment(c: &Connection) -> Result<Timestamp> {
         [],
         |row| row.get(0),
     )?))
+}
+
+/// Notes which message another was taken to answer.
+pub fn put_reply(c: &Connection, seq: Seq, replied: Seq) -> Result<()> {
+    c.prepare_cached("UPDATE events SET reply_seq = ?2 WHERE seq = ?1")?.execute(params![seq.0, replied.0])?;
+    Ok(())
 }

@@ -4,6 +4,8 @@
 //! second person, an indefinite pronoun, a request verb); the phrases behind them stand in `cues.rs`. Whom an ask is
 //! for comes from structure first: mentions, vocatives, whom the author replies to.
 
+#[cfg(test)]
+mod cases;
 mod closing;
 mod cues;
 mod people;

@@ -9,6 +9,7 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::lines::{self, Flat};
+use super::words::one_of;
 
 /// A sentence worth showing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,11 +192,10 @@ fn is_shortcode(text: &str) -> bool {
 }
 
 /// Words that end with a full stop and end no sentence.
-const ABBREVIATIONS: &[&str] = &[
-    "e.g", "i.e", "eg", "ie", "vs", "cf", "mr", "mrs", "ms", "dr", "prof", "st", "no", "sec",
-    "fig", "approx", "resp", "ca", "z.b", "d.h", "bzw", "ggf", "u.a", "p.ej", "sr", "sra", "ex",
-    "al", "dept", "inc", "ltd", "jr", "min", "max", "ver", "vol", "pp", "ch",
-];
+const ABBREVIATIONS: &str = "e.g i.e eg ie vs cf mr mrs dr prof fig approx resp ca z.b d.h bzw ggf u.a p.ej sr sra dept inc ltd jr ver vol pp";
+
+/// Words that do so before a number only.
+const BEFORE_NUMBERS: &str = "no sec st ch art min max nr";
 
 /// Returns whether a full stop belongs to its word.
 fn ends_with_abbreviation(left: &str, next: char) -> bool {
@@ -209,15 +209,8 @@ fn ends_with_abbreviation(left: &str, next: char) -> bool {
     if let (Some(only), None) = (chars.next(), chars.next()) {
         return only.is_uppercase() && only != 'I' && next.is_uppercase() && body.len() < 3;
     }
-    let number_follows = next.is_ascii_digit();
-    ABBREVIATIONS.iter().any(|known| {
-        known.eq_ignore_ascii_case(word)
-            && (number_follows
-                || !matches!(
-                    *known,
-                    "no" | "sec" | "min" | "max" | "ex" | "al" | "ms" | "st"
-                ))
-    })
+    let word = word.to_lowercase();
+    one_of(ABBREVIATIONS, &word) || next.is_ascii_digit() && one_of(BEFORE_NUMBERS, &word)
 }
 
 /// Returns whether the sentence ends with a question mark, smileys aside.
@@ -290,7 +283,7 @@ fn classify(piece: &str, words: usize, is_question: bool) -> Class {
     if words == 0 || is_formula(piece) {
         return Class::Bare;
     }
-    if lines::is_greeting(piece, words) {
+    if lines::is_greeting(piece, words) || lines::is_call(piece) {
         return Class::Greeting;
     }
     if is_question {
@@ -334,4 +327,135 @@ fn is_formula(piece: &str) -> bool {
         })
         .count();
     signs * 4 > visible
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Compares the good sentences of a text, white space folded.
+    fn check(text: &str, expected: &[&str]) {
+        let found: Vec<String> = sentences(text)
+            .into_iter()
+            .map(|sentence| {
+                text[sentence.range]
+                    .split_whitespace()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn sentences_survive_hard_wraps_links_and_abbreviations() {
+        check(
+            "The nightly import took four hours again because the mirror\nwas rebuilding its index. Nobody was paged for it.",
+            &[
+                "The nightly import took four hours again because the mirror was rebuilding its index.",
+                "Nobody was paged for it.",
+            ],
+        );
+        check(
+            "We need a cache, e.g. Redis, for v1.2.3 of api.rs. Short.",
+            &["We need a cache, e.g. Redis, for v1.2.3 of api.rs."],
+        );
+        check(
+            "See https://wiki.test/a.b?c=d. Then tell Dr. Vale what you think. J. Park knows more.",
+            &["Then tell Dr. Vale what you think.", "J. Park knows more."],
+        );
+        check(
+            "Call `list?` on it first. Does that change the result? :slightly_smiling_face:",
+            &[
+                "Call `list?` on it first.",
+                "Does that change the result? :slightly_smiling_face:",
+            ],
+        );
+        check(
+            "Is this the page you meant? <https://wiki.test/p>",
+            &["Is this the page you meant?"],
+        );
+        check(
+            "\"Why now?\" he asked on Monday.",
+            &["\"Why now?\" he asked on Monday."],
+        );
+        check(
+            "今日のリリースは明日に延期します。ご確認をお願いします。",
+            &[
+                "今日のリリースは明日に延期します。",
+                "ご確認をお願いします。",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_the_author_did_not_say_is_left_out() {
+        check(
+            "> Can we drop the old field?\nYes, nothing reads it any more.",
+            &["Yes, nothing reads it any more."],
+        );
+        check(
+            "On 3 May 2026 at 10:12, Ana Vale wrote:\n> The job is red.\n\nIt is green again since noon.",
+            &["It is green again since noon."],
+        );
+        check(
+            "Hi Ana,\n\nThe certificate expires on Friday.\n\nBest regards,\nBo Lind\nSenior Engineer\nTel: 555",
+            &["The certificate expires on Friday."],
+        );
+        check(
+            "The mirror is back.\n-- \nBo Lind, Operations\nWe never sleep at all.",
+            &["The mirror is back."],
+        );
+        check("Thanks!\nSounds good\n+1\nok cool", &[]);
+        check(
+            "```\nlet a = 1;\n```\nThe snippet above leaks a handle. ```x()``` That one does not.",
+            &["The snippet above leaks a handle.", "That one does not."],
+        );
+        check(
+            "It fails like this:\n```\nerror[E0382]: borrow of moved value",
+            &["It fails like this:"],
+        );
+        check(
+            "2026-05-03T10:12:00 ERROR worker: no route\n    at io.net.Conn(Conn.java:12)\nThe worker lost its route again.",
+            &["The worker lost its route again."],
+        );
+        check(
+            "| a | b |\n|---|---|\n| 1 | 2 |\nThe second column is wrong here.",
+            &["The second column is wrong here."],
+        );
+        check(
+            "# Motivation\n<!-- Describe your change. -->\n- [x] I ran the tests\n- The parser now keeps comments.\n",
+            &["The parser now keeps comments."],
+        );
+        check("https://wiki.test/only/a/link", &[]);
+        check("<details>\n$ cargo build\nreturn foo(bar);\n}", &[]);
+        check(
+            "-----Original Message-----\nFrom: Ana\nPlease deploy the fix today.",
+            &[],
+        );
+    }
+
+    #[test]
+    fn the_first_good_sentence_is_the_first_that_says_something() {
+        let text = "Hey all!\n\nThanks for waiting. The rollout is done in two of three regions.";
+        assert_eq!(
+            first_good_sentence(text).map(|range| &text[range]),
+            Some("The rollout is done in two of three regions.")
+        );
+        assert_eq!(first_good_sentence("+1"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_are_in_order_and_on_character_borders(text in "(\\PC|\n|```|> |- |http://x |é){0,200}") {
+            let mut end = 0;
+            for sentence in sentences(&text) {
+                prop_assert!(sentence.range.start >= end && sentence.range.end <= text.len());
+                prop_assert!(text.get(sentence.range.clone()).is_some());
+                end = sentence.range.end;
+            }
+        }
+    }
 }

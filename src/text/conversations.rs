@@ -4,6 +4,7 @@
 //! of the last [`WINDOW`] lines and where they were placed, so it can be rebuilt from a store with [`Disentangler::recall`].
 
 mod features;
+pub mod fit;
 pub mod measure;
 
 use std::collections::{HashMap, VecDeque};
@@ -52,6 +53,14 @@ impl Disentangler {
     /// Returns one that has seen nothing.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Returns one that has seen so many lines and waits for the last of them to be recalled.
+    pub fn starting_at(number: usize) -> Self {
+        Self {
+            next: number,
+            ..Self::default()
+        }
     }
 
     /// Returns where the line belongs and remembers it.
@@ -129,4 +138,87 @@ fn score(features: &[f32; features::COUNT]) -> f32 {
         .zip(&WEIGHTS)
         .map(|(value, weight)| value * weight)
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two talks that cross, a minute between two lines.
+    const CROSSED: &[(&str, &str)] = &[
+        (
+            "ana",
+            "does anyone have a working config for the label printer?",
+        ),
+        (
+            "bo",
+            "hi all, how do I get my leave approved in the new portal?",
+        ),
+        ("cleo", "ana: yes, copy the printer section from the wiki"),
+        (
+            "dee",
+            "bo: open the portal, then Requests, your lead gets a mail",
+        ),
+        ("ana", "cleo: thanks, the printer section works"),
+        ("bo", "dee: ah, found it"),
+    ];
+
+    fn line<'a>((author, text): (&'a str, &'a str), minute: i64) -> Line<'a> {
+        let at = Timestamp::from_second(1_780_000_000 + minute * 60).unwrap();
+        Line {
+            author,
+            names: &[],
+            at,
+            text,
+            mentions: &[],
+        }
+    }
+
+    fn placed(lines: &[(&str, &str)]) -> Vec<Placed> {
+        let mut disentangler = Disentangler::new();
+        lines
+            .iter()
+            .zip(0..)
+            .map(|(&said, minute)| disentangler.push(&line(said, minute)))
+            .collect()
+    }
+
+    #[test]
+    fn crossed_talks_fall_apart() {
+        let replies: Vec<Option<usize>> = placed(CROSSED)
+            .iter()
+            .map(|placed| placed.reply_to)
+            .collect();
+        assert_eq!(replies, [None, None, Some(0), Some(1), Some(2), Some(3)]);
+        let talks: Vec<usize> = placed(CROSSED)
+            .iter()
+            .map(|placed| placed.conversation)
+            .collect();
+        assert_eq!(talks, [0, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_later_line_changes_nothing_before_it() {
+        let all = placed(CROSSED);
+        for n in 0..CROSSED.len() {
+            assert_eq!(placed(&CROSSED[..n]), all[..n]);
+        }
+    }
+
+    #[test]
+    fn recalled_lines_leave_the_same_state() {
+        let mut long: Vec<(&str, &str)> = Vec::new();
+        for _ in 0..40 {
+            long.extend(CROSSED);
+        }
+        let all = placed(&long);
+        let mut disentangler = Disentangler::starting_at(long.len() - 1 - WINDOW);
+        for n in long.len() - 1 - WINDOW..long.len() - 1 {
+            disentangler.recall(&line(long[n], n as i64), all[n]);
+        }
+        assert_eq!(
+            disentangler.push(&line(long[long.len() - 1], long.len() as i64 - 1)),
+            all[long.len() - 1]
+        );
+    }
 }

@@ -140,7 +140,7 @@ fn is_first(id: &str) -> bool {
 }
 
 /// Returns the names written as `@name` or `<@name>`.
-pub fn mentions_in(text: &str) -> Vec<&str> {
+fn mentions_in(text: &str) -> Vec<&str> {
     let ends = |c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'));
     let mut out: Vec<&str> = Vec::new();
     for (at, _) in text.match_indices('@') {
@@ -159,24 +159,71 @@ pub fn mentions_in(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::evaluate;
+    use super::{Prediction, evaluate};
 
-    /// Writes predictions for `$DAYBRIEF_LABELS`, or the shared labels, to `$DAYBRIEF_OUT`.
+    /// Checks the goals on the labelled messages the rules were written with; `eval asks` and the scorer check them on others.
     #[test]
     #[ignore = "needs DAYBRIEF_SHARED"]
     fn labelled_messages_reach_the_goals() {
         let shared =
             std::env::var("DAYBRIEF_SHARED").expect("DAYBRIEF_SHARED names the shared folder");
-        let path = std::env::var("DAYBRIEF_LABELS")
-            .unwrap_or(format!("{shared}/data/labels/messages.jsonl"));
-        let labels = std::fs::read_to_string(path).unwrap();
+        let labels =
+            std::fs::read_to_string(format!("{shared}/data/labels/messages.jsonl")).unwrap();
         let predictions = evaluate(labels.lines()).unwrap();
-        if let Ok(out) = std::env::var("DAYBRIEF_OUT") {
-            let lines: Vec<String> = predictions
-                .iter()
-                .map(|prediction| serde_json::to_string(prediction).unwrap())
+        let gold: Vec<serde_json::Value> = labels
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let pairs = || gold.iter().zip(&predictions);
+        let rates = |label: &str, found: fn(&Prediction) -> bool| {
+            let agreed = || pairs().filter(|(gold, _)| gold["agreed"][label] == true);
+            let is_true = |gold: &serde_json::Value| gold["labels"][label] == 1;
+            let right = agreed()
+                .filter(|(gold, p)| is_true(gold) && found(p))
+                .count() as f64;
+            let (said, there) = (
+                agreed().filter(|(_, p)| found(p)).count(),
+                agreed().filter(|(gold, _)| is_true(gold)).count(),
+            );
+            (right / said as f64, right / there as f64)
+        };
+        let asks = rates("ask", |p| p.ask == 1);
+        assert!(asks.0 >= 0.9 && asks.1 >= 0.8, "asks {asks:?}");
+        let decisions = rates("decision", |p| p.decision == 1);
+        assert!(
+            decisions.0 >= 0.85 && decisions.1 >= 0.5,
+            "decisions {decisions:?}"
+        );
+        let share = |right: &dyn Fn(&serde_json::Value, &Prediction) -> Option<bool>| {
+            let asks = pairs().filter(|(gold, p)| {
+                gold["agreed"]["ask"] == true && gold["labels"]["ask"] == 1 && p.ask == 1
+            });
+            let judged: Vec<bool> = asks
+                .filter_map(|(gold, p)| right(&gold["labels"], p))
                 .collect();
-            std::fs::write(out, lines.join("\n")).unwrap();
-        }
+            judged.iter().filter(|right| **right).count() as f64 / judged.len() as f64
+        };
+        let to = share(&|labels, p| {
+            let who: Vec<String> = labels["who"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|name| Some(name.as_str()?.to_lowercase()))
+                .collect();
+            match labels["to"].as_str()? {
+                "group" => Some(p.to == "group"),
+                "person" => Some(
+                    p.to == "person" && p.who.iter().any(|name| who.contains(&name.to_lowercase())),
+                ),
+                _ => None,
+            }
+        });
+        assert!(to >= 0.85, "addressee {to}");
+        let closed = share(&|labels, p| match labels["answered"].as_str()? {
+            "yes" => Some(p.answered == 1),
+            "no" => Some(p.answered == 0),
+            _ => None,
+        });
+        assert!(closed >= 0.85, "closed {closed}");
     }
 }

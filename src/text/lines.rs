@@ -1,15 +1,25 @@
 //! Which lines of a message are its author's prose, and which are code, quotes, tables, signatures or logs.
 
+mod courtesy;
+mod signs;
+
 use std::ops::Range;
+
+pub(super) use courtesy::{is_acknowledgement, is_call, is_greeting};
+
+use courtesy::{is_goodbye, is_name};
+use signs::{is_attribution, is_code, is_furniture, is_header, is_log, is_quote, list_marker};
 
 /// Stands for every byte of a link in the buffer; no prose holds it.
 pub(super) const LINK: char = '\u{1a}';
 
 /// A message with everything blanked that is not its author's prose.
 pub(super) struct Flat {
-    /// As long as the text; blanked bytes are line feeds.
+    /// As long as the text.
     pub buffer: String,
+    /// Lines that say who wrote what is quoted.
     pub attributions: Vec<Range<usize>>,
+    /// Quoted lines.
     pub quotes: Vec<Range<usize>>,
 }
 
@@ -23,7 +33,7 @@ enum Kind {
     Quote,
     /// "On Monday Ana wrote:".
     Attribution,
-    /// Code, logs, tables, headings, rules, checklists, contact lines.
+    /// Code, logs, tables, headings, rules, checklists, headers.
     Skipped,
     /// "Hi Ana,".
     Greeting,
@@ -31,7 +41,7 @@ enum Kind {
     End,
 }
 
-/// Returns the message's prose, in place.
+/// Returns the message's prose, in place: a line feed ends a sentence, a soft line break is a space.
 pub(super) fn flatten(text: &str) -> Flat {
     let mut bytes = text.as_bytes().to_vec();
     blank_blocks(&mut bytes);
@@ -41,34 +51,27 @@ pub(super) fn flatten(text: &str) -> Flat {
     let kinds = classify(text, &masked, &lines);
     let mut out = masked.clone().into_bytes();
     let (mut attributions, mut quotes) = (Vec::new(), Vec::new());
-    let mut ended = false;
     for (n, (line, &kind)) in lines.iter().zip(&kinds).enumerate() {
-        ended |= kind == Kind::End;
-        let kind = if ended { Kind::End } else { kind };
         match kind {
-            Kind::Prose | Kind::Greeting | Kind::Blank => {}
-            Kind::Item(marker) => out[line.start..line.start + marker].fill(b'\n'),
+            Kind::Item(marker) => out[line.start..line.start + marker].fill(b' '),
+            Kind::Quote => quotes.push(line.clone()),
             Kind::Attribution => attributions.push(line.clone()),
-            Kind::Quote => {
-                quotes.push(line.clone());
-                if is_attribution(masked[line.clone()].trim_start_matches(['>', ' '])) {
-                    attributions.push(line.clone());
-                }
-            }
-            Kind::Skipped | Kind::End => {}
+            _ => {}
+        }
+        if kind == Kind::Quote
+            && is_attribution(masked[line.clone()].trim_start_matches(['>', ' ']))
+        {
+            attributions.push(line.clone());
         }
         if matches!(
             kind,
             Kind::Quote | Kind::Attribution | Kind::Skipped | Kind::End
         ) {
-            out[line.clone()].fill(b'\n');
+            out[line.clone()].fill(b' ');
         }
-        // A soft line break becomes a space.
-        let wraps = !ended
-            && matches!(kind, Kind::Prose | Kind::Item(_))
-            && kinds.get(n + 1) == Some(&Kind::Prose)
-            && is_wrapped(&masked[line.clone()], &masked[lines[n + 1].clone()]);
-        if wraps {
+        let goes_on =
+            matches!(kind, Kind::Prose | Kind::Item(_)) && kinds.get(n + 1) == Some(&Kind::Prose);
+        if goes_on && is_wrapped(&masked[line.clone()], &masked[lines[n + 1].clone()]) {
             out[line.end] = b' ';
         }
     }
@@ -84,13 +87,13 @@ pub(super) fn flatten(text: &str) -> Flat {
     }
 }
 
-/// Overwrites fenced code and HTML comments with line feeds, which end a sentence.
+/// Blanks fenced code and HTML comments; a line feed at either end ends the sentence.
 fn blank_blocks(bytes: &mut [u8]) {
     for (open, close) in [("```", "```"), ("~~~", "~~~"), ("<!--", "-->")] {
         let mut from = 0;
         while let Some(start) = find(bytes, open.as_bytes(), from) {
             let inner = start + open.len();
-            let at_line_start = bytes[..start]
+            let leads = bytes[..start]
                 .iter()
                 .rev()
                 .take_while(|&&b| b != b'\n')
@@ -98,11 +101,13 @@ fn blank_blocks(bytes: &mut [u8]) {
             let end = match find(bytes, close.as_bytes(), inner) {
                 Some(end) => end + close.len(),
                 // An unclosed fence runs to the next empty line; a stray mark inside a line is only a mark.
-                None if at_line_start => find(bytes, b"\n\n", inner).unwrap_or(bytes.len()),
+                None if leads => find(bytes, b"\n\n", inner).unwrap_or(bytes.len()),
                 None => break,
             };
-            if open != "~~~" || at_line_start {
-                bytes[start..end].fill(b'\n');
+            if open != "~~~" || leads {
+                bytes[start..end].fill(b' ');
+                bytes[start] = b'\n';
+                bytes[end - 1] = b'\n';
             }
             from = end;
         }
@@ -123,32 +128,26 @@ fn mask_inline(bytes: &mut [u8]) {
     let mut at = 0;
     while at < bytes.len() {
         if bytes[at] == b'`' {
-            let ticks = bytes[at..].iter().take_while(|&&b| b == b'`').count();
+            let ticks = bytes[at..]
+                .iter()
+                .take_while(|&&b| b == b'`')
+                .count()
+                .min(2);
             let inner = at + ticks;
-            if let Some(end) = find(bytes, &b"``"[..ticks.min(2)], inner)
-                && end - inner < 400
-                && find(&bytes[inner..end], b"\n\n", 0).is_none()
-            {
+            let limit = bytes.len().min(inner + 400);
+            let end = find(&bytes[..limit], &b"``"[..ticks], inner)
+                .filter(|&end| find(&bytes[inner..end], b"\n\n", 0).is_none());
+            if let Some(end) = end {
                 bytes[inner..end]
                     .iter_mut()
                     .filter(|b| !b.is_ascii_whitespace())
                     .for_each(|b| *b = b'x');
-                at = end + ticks.min(2);
-                continue;
             }
-            at = inner;
+            at = end.map_or(inner, |end| end + ticks);
         } else if starts_link(&bytes[at..]) {
-            let mut end = at
-                + bytes[at..]
-                    .iter()
-                    .take_while(|&&b| !b.is_ascii_whitespace() && !matches!(b, b'>' | b'|' | b'"'))
-                    .count();
-            while end > at
-                && matches!(
-                    bytes[end - 1],
-                    b'.' | b',' | b';' | b':' | b'!' | b'?' | b')' | b'\'' | b']' | b'*'
-                )
-            {
+            let stops = |b: u8| b.is_ascii_whitespace() || matches!(b, b'>' | b'|' | b'"');
+            let mut end = at + bytes[at..].iter().take_while(|&&b| !stops(b)).count();
+            while end > at && b".,;:!?)']*_".contains(&bytes[end - 1]) {
                 end -= 1;
             }
             bytes[at..end].fill(LINK as u8);
@@ -179,47 +178,61 @@ fn starts_link(rest: &[u8]) -> bool {
 
 /// Returns the lines' ranges, without their line feeds.
 fn line_ranges(text: &str) -> Vec<Range<usize>> {
-    let mut out = Vec::new();
     let mut start = 0;
-    for line in text.split('\n') {
-        out.push(start..start + line.len());
-        start += line.len() + 1;
-    }
-    out
+    text.split('\n')
+        .map(|line| {
+            let range = start..start + line.len();
+            start = range.end + 1;
+            range
+        })
+        .collect()
 }
 
 /// Returns what each line is; `raw` has its code and links, `masked` has not.
 fn classify(raw: &str, masked: &str, lines: &[Range<usize>]) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::with_capacity(lines.len());
+    let mut in_angles = false;
     for (n, range) in lines.iter().enumerate() {
+        let line = masked[range.clone()].trim();
         let next = lines.get(n + 1).map_or("", |next| &masked[next.clone()]);
-        let kind = kind_of(
-            raw.get(range.clone()).unwrap_or_default(),
-            &masked[range.clone()],
-            next,
-            &kinds,
-        );
-        kinds.push(kind);
+        // Some quote between two lines of angles.
+        let closes = in_angles && line == ">>";
+        in_angles = (in_angles || line == "<<") && !closes;
+        kinds.push(if in_angles || closes {
+            Kind::Quote
+        } else {
+            kind_of(
+                raw.get(range.clone()).unwrap_or_default(),
+                &masked[range.clone()],
+                next,
+                &kinds,
+            )
+        });
     }
     for n in 0..kinds.len() {
         let line = masked[lines[n].clone()].trim();
-        match kinds[n] {
-            // The tail of a quoted line that a mail program wrapped.
-            Kind::Prose
-                if n > 0
-                    && kinds[n - 1] == Kind::Quote
-                    && kinds.get(n + 1) == Some(&Kind::Quote)
-                    && line.split_whitespace().count() <= 3
-                    && !line.ends_with(['.', '!', '?']) =>
-            {
-                kinds[n] = Kind::Quote;
-            }
-            Kind::Prose if ends_message(line, masked, &lines[n + 1..], n > 0) => {
-                kinds[n] = Kind::End
-            }
-            _ => {}
+        let is_tail =
+            || n > 0 && kinds[n - 1] == Kind::Quote && kinds.get(n + 1) == Some(&Kind::Quote);
+        // The tail of a quoted line that a mail program wrapped.
+        if kinds[n] == Kind::Prose
+            && is_tail()
+            && line.split_whitespace().count() <= 3
+            && !line.ends_with(['.', '!', '?'])
+        {
+            kinds[n] = Kind::Quote;
         }
-        if kinds[n] == Kind::End {
+        let ends = kinds[n] == Kind::Prose && n > 0 && {
+            let mut after = lines[n + 1..]
+                .iter()
+                .map(|range| masked[range.clone()].trim());
+            is_goodbye(
+                line,
+                after.find(|next| !next.is_empty()),
+                lines.len() - n <= 4,
+            )
+        };
+        if ends || kinds[n] == Kind::End {
+            kinds[n..].fill(Kind::End);
             break;
         }
     }
@@ -228,6 +241,11 @@ fn classify(raw: &str, masked: &str, lines: &[Range<usize>]) -> Vec<Kind> {
 
 /// Returns what a line is by itself and after its forerunners.
 fn kind_of(raw: &str, masked: &str, next: &str, before: &[Kind]) -> Kind {
+    const OLD_MAIL: [&str; 3] = [
+        "-----Original Message-",
+        "---------- Forwarded message",
+        "Begin forwarded message",
+    ];
     let line = masked.trim();
     if line.is_empty() {
         return Kind::Blank;
@@ -236,17 +254,11 @@ fn kind_of(raw: &str, masked: &str, next: &str, before: &[Kind]) -> Kind {
         return Kind::Quote;
     }
     if is_attribution(line)
-        || (line.starts_with("On ") && line.len() < 90 && is_attribution(next.trim()))
+        || line.starts_with("On ") && line.len() < 90 && is_attribution(next.trim())
     {
         return Kind::Attribution;
     }
-    if line.contains("Original Message---")
-        || line.starts_with("---------- Forwarded message")
-        || line.starts_with("Begin forwarded message")
-    {
-        return Kind::End;
-    }
-    if matches!(masked.trim_end(), "--" | "—" | "-- ") {
+    if OLD_MAIL.iter().any(|mark| line.starts_with(mark)) || matches!(line, "--" | "—") {
         return Kind::End;
     }
     if is_furniture(line)
@@ -256,7 +268,10 @@ fn kind_of(raw: &str, masked: &str, next: &str, before: &[Kind]) -> Kind {
     {
         return Kind::Skipped;
     }
-    if is_greeting(line, line.split_whitespace().count()) {
+    let is_first = before
+        .iter()
+        .all(|kind| matches!(kind, Kind::Blank | Kind::Skipped));
+    if is_greeting(line, line.split_whitespace().count()) || is_first && is_call(line) {
         return Kind::Greeting;
     }
     match list_marker(masked) {
@@ -265,368 +280,27 @@ fn kind_of(raw: &str, masked: &str, next: &str, before: &[Kind]) -> Kind {
     }
 }
 
-/// Returns whether the line quotes somebody: `> text`, `Ana> text`.
-fn is_quote(line: &str) -> bool {
-    line.starts_with('>')
-        || line.starts_with("&gt;")
-        || line.starts_with("|>")
-        || line.find('>').is_some_and(|at| {
-            at <= 3 && at > 0 && line[..at].chars().all(|c| c.is_ascii_uppercase())
-        })
-}
-
-/// Returns whether the line says who wrote the quotation that follows.
-fn is_attribution(line: &str) -> bool {
-    const VERBS: [&str; 10] = [
-        "wrote:",
-        "writes:",
-        "wrote",
-        "said:",
-        "schrieb:",
-        "escribió:",
-        "escreveu:",
-        "écrit :",
-        "a écrit:",
-        "ha scritto:",
-    ];
-    line.len() < 160
-        && VERBS.iter().any(|verb| line.ends_with(verb))
-        && (line.starts_with("On ")
-            || line.starts_with("At ")
-            || line.starts_with("Am ")
-            || line.starts_with("Le ")
-            || line.split_whitespace().count() <= 8)
-        && (line.ends_with(':') || line.starts_with("On ") || line.starts_with("At "))
-}
-
-/// Returns whether the line is a mail header in the body.
-fn is_header(line: &str) -> bool {
-    const FIELDS: [&str; 14] = [
-        "From:",
-        "Sent:",
-        "To:",
-        "Cc:",
-        "CC:",
-        "Bcc:",
-        "Subject:",
-        "Date:",
-        "Message-ID:",
-        "Reply-To:",
-        "Tel:",
-        "Phone:",
-        "Fax:",
-        "Organization:",
-    ];
-    FIELDS
-        .iter()
-        .any(|field| line.len() > field.len() && line.starts_with(field))
-        && !line.ends_with('?')
-}
-
-/// Returns whether the line is a heading, a rule, a table row, a check box or a lone tag.
-fn is_furniture(line: &str) -> bool {
-    let hashes = line.bytes().take_while(|&b| b == b'#').count();
-    let heading = (1..=6).contains(&hashes) && line[hashes..].starts_with(' ');
-    let rule = line.len() >= 3
-        && line
-            .chars()
-            .all(|c| matches!(c, '-' | '=' | '_' | '*' | '~' | ' ' | '+' | '#' | '|' | ':'));
-    let table = line.starts_with('|') && line[1..].contains('|');
-    let body = line.trim_start_matches(['-', '*', '+', ' ']);
-    let check = body.len() < line.len()
-        && (body.starts_with("[ ]") || body.starts_with("[x]") || body.starts_with("[X]"));
-    let tag = line.starts_with('<')
-        && line.ends_with('>')
-        && !line.starts_with("<@")
-        && !line.contains(LINK)
-        && !line[1..line.len() - 1].contains(['<', '>']);
-    heading || rule || table || check || tag
-}
-
-/// Returns whether the line was printed by a program.
-fn is_log(raw: &str, line: &str) -> bool {
-    const STARTS: [&str; 17] = [
-        "at ",
-        "File \"",
-        "Traceback ",
-        "Caused by:",
-        "error[",
-        "error:",
-        "warning:",
-        "note:",
-        "thread '",
-        "stack backtrace",
-        "$ ",
-        "==",
-        "#0",
-        "E   ",
-        "npm ERR",
-        "Exception in ",
-        "fatal:",
-    ];
-    let starts = STARTS.iter().any(|start| line.starts_with(start));
-    let frame = line.starts_with("at ") && line.contains('(') && line.contains([':', '.']);
-    let levels = ["ERROR", "WARN", "INFO", "DEBUG", "TRACE", "FATAL"]
-        .iter()
-        .any(|level| {
-            line.find(level).is_some_and(|at| {
-                at < 40
-                    && line[..at].bytes().any(|b| b.is_ascii_digit())
-                    && line[..at].contains([':', '['])
-            })
-        });
-    let clock = raw.len() > 19
-        && raw.as_bytes()[..4].iter().all(u8::is_ascii_digit)
-        && raw.as_bytes()[4] == b'-'
-        && raw[..19.min(raw.len())].matches(':').count() == 2;
-    let position = line.split_whitespace().next().is_some_and(|token| {
-        token.matches(':').count() >= 2 && token.bytes().any(|b| b.is_ascii_digit())
-    });
-    if line.starts_with("at ") {
-        return frame;
-    }
-    starts || levels || clock || (position && !line.starts_with('@'))
-}
-
-/// Returns whether the line is code outside a fence.
-fn is_code(raw: &str, line: &str, before: &[Kind]) -> bool {
-    let indented = raw.starts_with("    ") || raw.starts_with('\t');
-    let may_indent = before
-        .last()
-        .is_none_or(|kind| matches!(kind, Kind::Blank | Kind::Skipped));
-    let visible = line.chars().filter(|c| !c.is_whitespace()).count();
-    let signs = line
-        .chars()
-        .filter(|c| {
-            matches!(
-                c,
-                '{' | '}'
-                    | '('
-                    | ')'
-                    | '['
-                    | ']'
-                    | ';'
-                    | '='
-                    | '<'
-                    | '>'
-                    | '\\'
-                    | '/'
-                    | '_'
-                    | '$'
-                    | '&'
-                    | '|'
-                    | '#'
-                    | '%'
-                    | '^'
-                    | '~'
-            )
-        })
-        .count();
-    let dense = visible >= 4 && signs * 5 >= visible;
-    if indented
-        && may_indent
-        && (signs * 12 >= visible || !line.ends_with(['.', '?', '!', ':', ',']))
-    {
-        return true;
-    }
-    let closes = line.ends_with([';', '{', '}']) && signs >= 2 && !line.ends_with(";)");
-    (dense && visible >= 8 && !line.starts_with("<@"))
-        || closes
-        || matches!(line, "}" | "{" | ")" | "};" | "});" | "end")
-}
-
-/// Returns the length of the list marker with its indentation.
-fn list_marker(line: &str) -> Option<usize> {
-    let indent = line.len() - line.trim_start().len();
-    let body = &line[indent..];
-    for bullet in ["- ", "* ", "+ ", "• ", "– ", "o "] {
-        if body.starts_with(bullet) && (bullet != "o " || indent > 0) {
-            return Some(indent + bullet.len());
-        }
-    }
-    let digits = body.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = &body[digits..];
-    let numbered = (1..=2).contains(&digits) && (rest.starts_with(". ") || rest.starts_with(") "));
-    let lettered = body.len() > 3
-        && body.as_bytes()[0] == b'('
-        && body.as_bytes()[2] == b')'
-        && body.as_bytes()[1].is_ascii_alphanumeric();
-    if numbered {
-        Some(indent + digits + 2)
-    } else if lettered {
-        Some(indent + 3)
-    } else {
-        None
-    }
-}
-
 /// Returns whether a sentence goes on in the next line.
 fn is_wrapped(line: &str, next: &str) -> bool {
-    let (line, next) = (line.trim_end(), next.trim_start());
+    let (line, next) = (line.trim_end(), next.trim());
     let last = line
         .trim_end_matches(['"', '\'', ')', '*', '_', '”'])
         .chars()
         .next_back()
         .unwrap_or(' ');
-    let first = next.chars().next().unwrap_or(' ');
-    if matches!(last, '?' | '!' | '。' | '？' | '！') {
-        return first.is_lowercase() && line.len() >= 40;
+    let goes_on = next.starts_with(char::is_lowercase);
+    match last {
+        ':' => false,
+        '.' | '…' | '?' | '!' | '。' | '？' | '！' => goes_on && line.len() >= 40,
+        // A name below a full line is a signature.
+        _ => {
+            line.chars().count() >= 40
+                && !(is_name(next)
+                    && next.split_whitespace().count() == 1
+                    && next.len() < 12
+                    && next.chars().all(char::is_alphabetic))
+                || goes_on
+                || last == ','
+        }
     }
-    if matches!(last, '.' | ':' | '…') {
-        return first.is_lowercase() && line.len() >= 40 && last != ':';
-    }
-    line.chars().count() >= 40 || first.is_lowercase() || last == ','
-}
-
-/// Returns whether the author says good-bye here, so that what follows is a signature or an old mail.
-fn ends_message(line: &str, masked: &str, rest: &[Range<usize>], has_text_before: bool) -> bool {
-    const CLOSINGS: [&str; 26] = [
-        "cheers",
-        "regards",
-        "best regards",
-        "kind regards",
-        "warm regards",
-        "best wishes",
-        "best",
-        "yours",
-        "sincerely",
-        "yours sincerely",
-        "yours truly",
-        "all the best",
-        "thanks",
-        "thanks in advance",
-        "thank you",
-        "many thanks",
-        "thx",
-        "ciao",
-        "viele grüße",
-        "mfg",
-        "beste grüße",
-        "saludos",
-        "abraços",
-        "cordialement",
-        "mit freundlichen grüßen",
-        "take care",
-    ];
-    if !has_text_before || line.len() > 60 {
-        return false;
-    }
-    if let Some(name) = line.strip_prefix("--").or_else(|| line.strip_prefix('—')) {
-        return name.split_whitespace().count() <= 3
-            && name.trim().chars().next().is_some_and(char::is_alphabetic);
-    }
-    let (head, tail) = line.split_once([',', '!', '.']).unwrap_or((line, ""));
-    let head = head.trim().to_lowercase();
-    if !CLOSINGS.contains(&head.as_str())
-        || !is_name(tail.trim_matches([' ', ',', '.', '!'])) && !tail.trim().is_empty()
-    {
-        return false;
-    }
-    // What follows must look like a name, or be nothing.
-    let mut after = rest
-        .iter()
-        .map(|range| masked[range.clone()].trim())
-        .filter(|next| !next.is_empty());
-    after.next().is_none_or(|next| {
-        is_quote(next) || is_name(next.trim_start_matches(['-', ' '])) || is_furniture(next)
-    }) && (!tail.trim().is_empty()
-        || !head.starts_with("thank")
-        || line.ends_with([',', '!', '.'])
-        || rest.len() <= 3)
-}
-
-/// Returns whether the text could be nothing but a person's name.
-fn is_name(text: &str) -> bool {
-    let words = text.split_whitespace().count();
-    (1..=4).contains(&words)
-        && !text.ends_with(['.', '?', '!', ':'])
-        && text.split_whitespace().all(|word| {
-            word.trim_start_matches('(')
-                .chars()
-                .next()
-                .is_some_and(|c| c.is_uppercase() || c == '-')
-        })
-}
-
-/// Returns whether the text only says hello.
-pub(super) fn is_greeting(text: &str, words: usize) -> bool {
-    const HELLOS: [&str; 22] = [
-        "hi",
-        "hello",
-        "hey",
-        "hiya",
-        "howdy",
-        "dear",
-        "greetings",
-        "morning",
-        "hallo",
-        "moin",
-        "servus",
-        "hola",
-        "olá",
-        "oi",
-        "bonjour",
-        "salut",
-        "salutations",
-        "good",
-        "guten",
-        "buenos",
-        "buenas",
-        "bom",
-    ];
-    if words > 5 || text.ends_with(['?', '？']) {
-        return false;
-    }
-    let mut tokens = text
-        .split(|c: char| c.is_whitespace() || matches!(c, ',' | '!' | '.'))
-        .filter(|token| !token.is_empty());
-    let first = tokens.next().unwrap_or("");
-    if !HELLOS.iter().any(|hello| hello.eq_ignore_ascii_case(first)) {
-        return false;
-    }
-    let second = tokens.next().unwrap_or("");
-    match first.to_ascii_lowercase().as_str() {
-        "good" => ["morning", "afternoon", "evening", "day"]
-            .iter()
-            .any(|part| part.eq_ignore_ascii_case(second)),
-        "dear" | "guten" | "buenos" | "buenas" | "bom" | "morning" => true,
-        _ => words <= 3 || text.ends_with([',', '!', '-', ':']),
-    }
-}
-
-/// Returns whether the text only confirms or thanks.
-pub(super) fn is_acknowledgement(text: &str, words: usize) -> bool {
-    const WORDS: [&str; 40] = [
-        "thanks", "thank", "thx", "ty", "cheers", "ok", "okay", "k", "cool", "great", "nice",
-        "awesome", "perfect", "sure", "yes", "yep", "yeah", "yup", "no", "nope", "right", "lgtm",
-        "agreed", "ack", "done", "congrats", "welcome", "sorry", "oh", "ah", "haha", "lol",
-        "danke", "gracias", "merci", "obrigado", "obrigada", "gern", "genau", "vale",
-    ];
-    let mut tokens = text
-        .split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '+')
-        .filter(|token| !token.is_empty());
-    let first = tokens.next().unwrap_or("");
-    let known =
-        WORDS.iter().any(|word| word.eq_ignore_ascii_case(first)) || matches!(first, "+1" | "1");
-    let thanks = matches!(
-        first.to_ascii_lowercase().as_str(),
-        "thanks" | "thank" | "thx" | "danke" | "gracias" | "merci"
-    );
-    let welcome = text.len() < 40
-        && [
-            "you're welcome",
-            "no problem",
-            "no worries",
-            "sounds good",
-            "will do",
-            "makes sense",
-            "good point",
-            "fair enough",
-        ]
-        .iter()
-        .any(|stock| {
-            text.get(..stock.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(stock))
-        });
-    (known && words < 5) || (thanks && words < 10) || (welcome && words < 6)
 }

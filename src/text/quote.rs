@@ -68,7 +68,14 @@ fn without_marks(text: &str) -> String {
             before = ')';
             continue;
         }
-        if in_code || !matches!(c, '*' | '_' | '~') || !is_emphasis(before, c, next) {
+        let is_mark = !in_code && matches!(c, '*' | '_' | '~') && is_emphasis(before, c, next);
+        // Between two letters a mark is all that keeps two words apart.
+        let parts = is_mark
+            && out.ends_with(char::is_alphanumeric)
+            && rest
+                .trim_start_matches(['*', '_', '~'])
+                .starts_with(char::is_alphanumeric);
+        if !is_mark || parts {
             out.push(c);
         }
         before = c;
@@ -210,6 +217,94 @@ fn skip_control_sequence(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
         chars.next();
         if matches!(c as u32, 0x40..=0x7e) {
             break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::text::sentences;
+
+    #[test]
+    fn a_quote_is_folded_and_cut_at_a_word() {
+        let check = |text: &str, max_words: usize, expected: &str, is_cut: bool| {
+            let quote = quote(text, 0..text.len(), max_words);
+            assert_eq!(
+                (quote.text.as_str(), quote.is_cut),
+                (expected, is_cut),
+                "{text:?}"
+            );
+            assert!(stands_in(&quote.text, text), "{text:?}");
+        };
+        check(
+            "The backup\n  runs at noon.",
+            9,
+            "The backup runs at noon.",
+            false,
+        );
+        check(
+            "First the index, then the store, then sleep.",
+            3,
+            "First the index",
+            true,
+        );
+        check(
+            "This is **really** _quite_ urgent, see snake_case and 2*3.",
+            20,
+            "This is really quite urgent, see snake_case and 2*3.",
+            false,
+        );
+        check(
+            "Read [the notes](https://wiki.test/n) first.",
+            9,
+            "Read the notes https://wiki.test/n first.",
+            false,
+        );
+        check(
+            "<@Ana> the log is at <https://ci.test/7|build 7>.",
+            12,
+            "@Ana the log is at https://ci.test/7 build 7.",
+            false,
+        );
+        check(
+            "Use `a_b*c` or ~~drop~~ it.",
+            9,
+            "Use `a_b*c` or drop it.",
+            false,
+        );
+        check("", 5, "", false);
+    }
+
+    #[test]
+    fn what_spoofs_a_reader_is_dropped() {
+        let check = |text: &str, expected: &str| assert_eq!(safe(text), expected, "{text:?}");
+        check("plain\ttext\n", "plain\ttext\n");
+        check("\u{1b}[31mred\u{1b}[0m", "red");
+        check(
+            "\u{1b}]8;;https://evil.test\u{7}click\u{1b}]8;;\u{7}",
+            "click",
+        );
+        check("\u{1b}]0;title never ends\nnext line", "\nnext line");
+        check("bell\u{7} null\0 csi \u{9b}2Jgone", "bell null csi gone");
+        check("in\u{202e}vert\u{2066}ed", "inverted");
+        check("zero\u{200b}width\u{feff}", "zerowidth");
+        check("tag\u{e0041}\u{e007f}s", "tags");
+        check(
+            "family \u{1f468}\u{200d}\u{1f469}",
+            "family \u{1f468}\u{200d}\u{1f469}",
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_quote_of_a_sentence_stands_in_its_source(text in "([a-zA-Z *_~`.?!<>|@\\[\\]()/:\n-]|https://a\\.b/c |é|\u{200b}){0,120}", max_words in 1usize..12) {
+            for sentence in sentences(&text) {
+                let quote = quote(&text, sentence.range, max_words);
+                prop_assert!(stands_in(&quote.text, &text), "{:?}", quote.text);
+            }
         }
     }
 }

@@ -78,7 +78,7 @@ impl Words {
 
     /// Returns the first position at or after `from` where the phrase stands.
     ///
-    /// A phrase is words with a space between; `a|b` is either, `?a` may be missing, `*` is any word and `..` up to four
+    /// A phrase is words with a space between; `a|b` is either, `?a` may be missing, `*` is any word and `..` up to eight
     /// words; `^` at the front ties it to the given position, `$` at the end to the last word.
     pub fn find(&self, phrase: &str, from: usize) -> Option<usize> {
         if let Some(tied) = phrase.strip_prefix('^') {
@@ -107,7 +107,7 @@ impl Words {
             return at >= self.len();
         }
         if first == ".." {
-            return (0..=4)
+            return (0..=8)
                 .take_while(|skip| at + skip <= self.len())
                 .any(|skip| self.stands_at(rest, at + skip));
         }

@@ -56,7 +56,11 @@ pub fn closed_by(scene: &Scene<'_>, ask: usize, found: &AskFound<'_>) -> Option<
             && (message.reply_to.is_some_and(|to| to < ask)
                 || words.list.iter().take(2).any(|word| word.is_mention)
                 || one_of("thanks thx", words.get(0)));
-        let is_question = message.text.trim_end().ends_with('?') && words.len() <= 12;
+        let is_question = words.len() <= 12
+            && message
+                .text
+                .find(['?', '.', '!'])
+                .is_some_and(|at| message.text[at..].starts_with('?'));
         let is_full = words_in(message.text) > ANSWER_WORDS
             || is_clear(&words)
             || message.text.contains("http")

@@ -16,7 +16,7 @@ const MARKERS: &str = "so and but or hmm hm ok okay also btw well hi hey hello h
 
 /// Words that speak to whoever reads.
 const EVERYBODY: &[&str] = &[
-    "^anyone|anybody|someone|somebody|any1|everyone|everybody|folks|y'all|nobody|who",
+    "^anyone|anybody|someone|somebody|any1|everyone|everybody|folks|y'all|nobody",
     "does|do|did|has|have|had|is|are|was|can|could|would|will|should|hey|hi|hello|if|that|whether|maybe|perhaps|for anyone|anybody|someone|somebody|any1|everyone|everybody|people|folks",
     "anyone|anybody|someone|somebody|any1 know|knows|have|has|want|wants|willing|else|able|can|could|here|tried|seen|using|got|who|with|please|should",
     "folks|everyone|everybody|y'all|guys|anyone's $",
@@ -256,7 +256,9 @@ pub(super) fn lead_of<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Vec
 
 /// Returns the name a mail greets or opens with, when nobody in the scene bears it.
 fn stranger<'a>(scene: &Scene<'a>, i: usize, cleaned: &Cleaned) -> Option<&'a str> {
-    const MANY: &str = "all everyone everybody folks there guys team list sir sirs madam group friends people both gentlemen colleagues";
+    const MANY: &str = "all everyone everybody folks there guys team list sir sirs madam group friends people both gentlemen colleagues \
+        issue note time date summary proposal question problem status class section agenda subject topic comment comments example \
+        reason background minutes update regards";
     if scene.kind != ThreadKind::Mail {
         return None;
     }
@@ -300,8 +302,8 @@ fn mentions_near<'a>(
         let is_name =
             |n: usize| words.list[n].is_mention || one_of("cc ping and fyi or", words.get(n));
         let only_names = words.len() > 0 && (0..words.len()).all(is_name);
-        let is_call = only_names || (words.has("cc|ping", 0) && words.len() < 8);
-        if !is_call {
+        let is_copied = words.has("cc|ping", 0) && words.len() < 8;
+        if !only_names && !is_copied {
             continue;
         }
         for n in (0..words.len()).filter(|&n| words.list[n].is_mention) {

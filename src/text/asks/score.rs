@@ -5,7 +5,7 @@ use crate::model::{AskKind, ThreadKind};
 use super::super::clean::{Class, Cleaned, Segment};
 use super::super::words::Words;
 use super::cues;
-use super::{Scene, people};
+use super::{Scene, THRESHOLD, people};
 
 /// The sentence of a message that asks most.
 pub(super) struct Best {
@@ -32,7 +32,7 @@ pub(super) fn best_sentence(scene: &Scene<'_>, i: usize, cleaned: &Cleaned) -> O
         let (score, kind) = score(scene, i, cleaned, &all, n);
         if score <= 0.0
             || best.as_ref().is_some_and(|best| best.score > score)
-            || is_repeated(scene, i, segment)
+            || score >= THRESHOLD && is_repeated(scene, i, segment)
         {
             continue;
         }
@@ -61,7 +61,7 @@ fn score(
         points = points.max(0.0) * 0.3 + question_points(cleaned, all, n, head);
     } else {
         points = points.max(opening_points(segment, words, head));
-        points -= weigh(cues::COURTESIES, words, 0);
+        points -= cues::COURTESIES.sum(words, head);
         // Said to somebody by name, a hint is a request; the first mail of a thread is there to get something done.
         if points > 0.5 && words.list.iter().any(|word| word.is_mention) {
             points += 0.15;
@@ -89,7 +89,7 @@ fn score(
             AskKind::Request
         }
         (true, _) => AskKind::Question,
-        (false, _) if opening_points(segment, words, head) > request => AskKind::Question,
+        (false, _) if opening_points(segment, words, head) >= 0.9 => AskKind::Question,
         _ => AskKind::Request,
     };
     (points, kind)
@@ -100,8 +100,8 @@ fn question_points(cleaned: &Cleaned, all: &[Words], n: usize, head: usize) -> f
     let (segment, words) = (&cleaned.segments[n], &all[n]);
     let text = &cleaned.flat[segment.range.clone()];
     let mut points = 1.3;
-    points -= weigh(cues::RHETORICAL, words, head);
-    points -= weigh(cues::OFFERS, words, 0);
+    points -= cues::RHETORICAL.sum(words, head);
+    points -= cues::OFFERS.sum(words, head);
     if text.ends_with("(?)")
         || text.ends_with("?)") && !text.starts_with('(') && !text.contains(" (")
     {
@@ -129,32 +129,17 @@ fn opening_points(segment: &Segment, words: &Words, head: usize) -> f32 {
     if segment.words > 40 || words.len() <= head {
         return 0.0;
     }
-    cues::QUESTION_HEADS
-        .iter()
-        .filter(|(phrase, _)| words.has(phrase, head))
-        .map(|&(_, weight)| weight)
-        .fold(0.0, f32::max)
+    cues::QUESTION_HEADS.most(words, head)
 }
 
 /// Returns the points of the phrases of request: the strongest, and a little for each other.
 fn request_points(words: &Words, head: usize) -> f32 {
     let (mut most, mut others) = (0.0f32, 0.0f32);
-    for &(phrase, weight) in cues::REQUESTS {
-        if words.has(phrase, if phrase.starts_with('^') { head } else { 0 }) {
-            others += most.min(weight);
-            most = most.max(weight);
-        }
+    for weight in cues::REQUESTS.weights(words, head) {
+        others += most.min(weight);
+        most = most.max(weight);
     }
     most + 0.15 * others.min(2.0)
-}
-
-/// Returns the sum of the weights of the phrases that stand in the sentence.
-fn weigh(phrases: &[(&str, f32)], words: &Words, from: usize) -> f32 {
-    phrases
-        .iter()
-        .filter(|(phrase, _)| words.has(phrase, from))
-        .map(|&(_, weight)| weight)
-        .sum()
 }
 
 /// Returns whether the sentence stands in quotation marks.

@@ -13,7 +13,7 @@ pub(super) const COUNT: usize = 56;
 /// Where the features of an opening begin.
 const OPENING: usize = 44;
 
-/// The weights, in the order of [`features_of`] and then [`opening_features`]; fitted by `measure::fit`.
+/// The weights, in the order of [`features_of`] and then [`opening_features`]; made by `fit::fitted_weights`.
 pub(super) const WEIGHTS: [f32; COUNT] = include!("weights.in");
 
 /// First words that answer or go on.

@@ -17,7 +17,7 @@ struct Thread {
 
 /// A line of a thread; its id ends with the line's number in the channel's log.
 #[derive(Debug, Deserialize)]
-struct Said {
+pub(super) struct Said {
     id: String,
     author: String,
     at: Option<String>,
@@ -27,12 +27,12 @@ struct Said {
 }
 
 /// Some lines of one channel as they were said, with the gold replies.
-struct Stream {
-    name: String,
-    lines: Vec<Said>,
+pub(super) struct Stream {
+    pub name: String,
+    pub lines: Vec<Said>,
     times: Vec<Timestamp>,
     /// For each line the number of the one it replies to.
-    gold: Vec<Option<usize>>,
+    pub gold: Vec<Option<usize>>,
 }
 
 /// How well one way of finding replies does.
@@ -104,7 +104,7 @@ pub fn evaluate_conversations<'l>(lines: impl IntoIterator<Item = &'l str>) -> R
 const FITTED_CHANNEL: &str = "#ubuntu irc-ubuntu-";
 
 /// Returns whether the weights were fitted on this stream.
-fn is_for_fitting(name: &str) -> bool {
+pub(super) fn is_for_fitting(name: &str) -> bool {
     let hash = name.bytes().fold(0x811C_9DC5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
@@ -112,7 +112,7 @@ fn is_for_fitting(name: &str) -> bool {
 }
 
 /// Puts the threads of a file back into the streams they were taken from: by channel and log, in the order of line numbers.
-fn streams_of<'l>(lines: impl IntoIterator<Item = &'l str>) -> Result<Vec<Stream>> {
+pub(super) fn streams_of<'l>(lines: impl IntoIterator<Item = &'l str>) -> Result<Vec<Stream>> {
     let mut logs: BTreeMap<String, Vec<(u64, Said)>> = BTreeMap::new();
     for (n, line) in lines
         .into_iter()
@@ -178,7 +178,7 @@ fn stream_of(name: String, mut numbered: Vec<(u64, Said)>) -> Stream {
 
 impl Stream {
     /// Returns the `n`th line.
-    fn line(&self, n: usize) -> Line<'_> {
+    pub fn line(&self, n: usize) -> Line<'_> {
         let said = &self.lines[n];
         Line {
             author: &said.author,
@@ -353,102 +353,17 @@ fn compare(gold: &[usize], found: &[usize]) -> Talks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::conversations::features::{
-        COUNT, Known, WEIGHTS, features_of, opening_features,
-    };
-    use crate::text::conversations::{Placed, WINDOW};
 
     /// Returns the file of marked threads.
     fn irc() -> String {
-        let path =
-            std::env::var("DAYBRIEF_IRC").expect("DAYBRIEF_IRC names the unpacked irc.jsonl");
-        std::fs::read_to_string(path).unwrap()
-    }
-
-    /// Fits the weights by stochastic gradient descent on the log likelihood of the gold reply among all candidates.
-    #[test]
-    #[ignore = "needs DAYBRIEF_IRC; prints new weights"]
-    fn fit() {
-        let file = irc();
-        let streams: Vec<Stream> = streams_of(file.lines())
-            .unwrap()
-            .into_iter()
-            .filter(|stream| is_for_fitting(&stream.name))
-            .collect();
-        let mut weights = WEIGHTS;
-        let (mut sums, mut steps) = ([0.0f64; COUNT], 0.0);
-        for round in 0..12 {
-            let rate = 0.05 / (1.0 + round as f32 * 0.5);
-            let mut loss = 0.0;
-            let mut seen = 0;
-            for stream in &streams {
-                let mut state = Disentangler::new();
-                let mut talks: Vec<usize> = Vec::new();
-                for n in 0..stream.lines.len() {
-                    let line = stream.line(n);
-                    let known = Known::new(&line, n, &state.recent);
-                    let first = n - state.recent.len();
-                    let gold = stream.gold[n];
-                    let talk = gold.map_or(n, |to| talks[to]);
-                    talks.push(talk);
-                    if gold.is_none_or(|to| to >= first) {
-                        let mut candidates = vec![opening_features(&known, &state.recent)];
-                        candidates.extend(state.recent.iter().enumerate().map(|(k, earlier)| {
-                            features_of(&known, earlier, k, &state.recent, &state.spread)
-                        }));
-                        let right = gold.map_or(0, |to| to - first + 1);
-                        let scores: Vec<f32> = candidates
-                            .iter()
-                            .map(|features| features.iter().zip(&weights).map(|(x, w)| x * w).sum())
-                            .collect();
-                        let top = scores.iter().copied().fold(f32::MIN, f32::max);
-                        let total: f32 = scores.iter().map(|score| (score - top).exp()).sum();
-                        for (k, features) in candidates.iter().enumerate() {
-                            let chance = (scores[k] - top).exp() / total;
-                            let error = f32::from(u8::from(k == right)) - chance;
-                            if k == right {
-                                loss -= f64::from(chance.max(1e-9).ln());
-                            }
-                            if error.abs() > 1e-4 {
-                                weights
-                                    .iter_mut()
-                                    .zip(features)
-                                    .for_each(|(w, x)| *w += rate * error * x);
-                            }
-                        }
-                        weights.iter_mut().for_each(|w| *w *= 1.0 - rate * 1e-5);
-                        seen += 1;
-                    }
-                    if round >= 6 {
-                        sums.iter_mut()
-                            .zip(&weights)
-                            .for_each(|(sum, w)| *sum += f64::from(*w));
-                        steps += 1.0;
-                    }
-                    state.remember(
-                        known,
-                        Placed {
-                            reply_to: gold,
-                            conversation: talk,
-                        },
-                    );
-                }
-            }
-            println!(
-                "round {round}: loss {:.4} on {seen} lines",
-                loss / f64::from(seen)
-            );
-        }
-        let list: Vec<String> = sums
-            .iter()
-            .map(|sum| format!("{:.3}", sum / steps))
-            .collect();
-        println!("[{}]", list.join(", "));
-        assert!(streams.iter().any(|stream| stream.lines.len() > WINDOW));
+        let shared =
+            std::env::var("DAYBRIEF_SHARED").expect("DAYBRIEF_SHARED names the shared folder");
+        let file = std::fs::File::open(format!("{shared}/data/threads/irc.jsonl.gz")).unwrap();
+        std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap()
     }
 
     #[test]
-    #[ignore = "needs DAYBRIEF_IRC"]
+    #[ignore = "needs DAYBRIEF_SHARED"]
     fn replies_are_found_far_more_often_than_by_trivial_orders() {
         let report = evaluate_conversations(irc().lines()).unwrap();
         println!("{}", serde_json::to_string_pretty(&report).unwrap());
