@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn nothing_of_a_growing_mailbox_is_lost() {
         let mail = |at: usize| {
-            let parent = if at % 7 == 0 {
+            let parent = if at.is_multiple_of(7) {
                 String::new()
             } else {
                 format!("References: <m{}@x>\n", at / 7 * 7)
