@@ -157,6 +157,86 @@ mod tests {
         }
     }
 
+    /// Writes a file in pieces of any length, reads after each, at times as a new process, and compares what came.
+    fn nothing_is_lost_while_a_file_grows(table: &str, name: &str, text: &str, expected: usize) {
+        for seed in 1..12_u64 {
+            let base = tempfile::tempdir().unwrap();
+            let path = base.path().join(name);
+            let mut random = seed;
+            let mut next = |below: u64| {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                (random >> 33) % below
+            };
+            let mut source = open(table, base.path());
+            let mut cursor = None;
+            let mut texts = std::collections::BTreeMap::new();
+            let mut upto = 0;
+            while upto < text.len() {
+                upto = text.floor_char_boundary(upto + 1 + next(900) as usize);
+                std::fs::write(&path, &text[..upto]).unwrap();
+                if next(3) == 0 {
+                    source = open(table, base.path());
+                }
+                let all = read(&mut source, cursor);
+                cursor = all.cursor;
+                texts.extend(
+                    all.page
+                        .events
+                        .into_iter()
+                        .map(|event| (event.id, (event.thread, event.text.0))),
+                );
+            }
+            let whole = read(&mut open(table, base.path()), None);
+            assert_eq!(whole.page.events.len(), expected);
+            for event in whole.page.events {
+                let (thread, text) = texts
+                    .get(&event.id)
+                    .unwrap_or_else(|| panic!("{:?} is lost, seed {seed}", event.id));
+                assert_eq!(
+                    (&event.thread, &event.text.0),
+                    (thread, text),
+                    "seed {seed}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_growing_mailbox_is_lost() {
+        let mail = |at: usize| {
+            let parent = if at.is_multiple_of(7) {
+                String::new()
+            } else {
+                format!("References: <m{}@x>\n", at / 7 * 7)
+            };
+            format!(
+                "From a@x Mon Nov  9 01:{:02}:00 2026\nFrom: a@x\nDate: Mon, 09 Nov 2026 01:{:02}:00 +0000\nMessage-ID: <m{at}@x>\n{parent}Subject: s\n\n>From here {at}\n\nFrom there\n\n",
+                at % 60,
+                at % 60
+            )
+        };
+        let text: String = (0..60).map(mail).collect();
+        nothing_is_lost_while_a_file_grows("type = \"mbox\"\npath = \"m\"", "m", &text, 60);
+    }
+
+    #[test]
+    fn nothing_of_a_growing_list_of_tickets_is_lost() {
+        let row = |at: usize| {
+            format!(
+                "{{\"id\":\"T-{at}\",\"created_at\":\"2026-10-20T08:00:00Z\",\"body\":\"wörds {at}\"}}\n"
+            )
+        };
+        let text: String = (0..200).map(row).collect();
+        nothing_is_lost_while_a_file_grows(
+            "type = \"tickets\"\npath = \"t.jsonl\"",
+            "t.jsonl",
+            &text,
+            200,
+        );
+    }
+
     #[test]
     #[ignore = "reads the folder that DAYBRIEF_SHARED names"]
     fn team_world_is_read_whole() {
@@ -200,5 +280,52 @@ mod tests {
         assert_eq!(count(tickets, is_opened), 178);
         assert_eq!(count(tickets, is_posted), 866);
         eprintln!("read in {:?}", begun.elapsed());
+    }
+
+    #[test]
+    #[ignore = "reads the folder that DAYBRIEF_SHARED names"]
+    fn samples_of_others_are_read() {
+        let shared =
+            std::env::var("DAYBRIEF_SHARED").expect("DAYBRIEF_SHARED names the shared folder");
+        let shared = Path::new(&shared);
+        let read = |table: &str, base: &Path| {
+            let begun = std::time::Instant::now();
+            let all = read(&mut open(table, base), None);
+            let (events, skipped) = (all.page.events.len(), all.page.skipped.len());
+            eprintln!(
+                "{table:?}: {events} events, {skipped} skipped, {} pages, {:?}",
+                all.pages,
+                begun.elapsed()
+            );
+            all
+        };
+        let sample = read(
+            "type = \"slack-export\"\npath = \"slack-export-2018-sample.zip\"",
+            &shared.join("specs/slack-export"),
+        );
+        assert!(sample.page.skipped.is_empty(), "{:?}", sample.skipped());
+        let posted = sample
+            .page
+            .events
+            .iter()
+            .filter(|event| event.kind == EventKind::Posted);
+        assert_eq!(posted.count(), 147);
+        let history = read(
+            "type = \"tickets\"\npath = \"history.jsonl.zst\"",
+            &shared.join("data/assignee/titanium"),
+        );
+        assert!(history.page.skipped.is_empty(), "{:?}", history.skipped());
+        assert_eq!(history.page.threads.len(), 23_245);
+
+        let folder = tempfile::tempdir().unwrap();
+        let unpacked = std::process::Command::new("tar")
+            .arg("-xzf")
+            .arg(shared.join("specs/mail/mail-parser-fixtures.tar.gz"))
+            .arg("-C")
+            .arg(folder.path())
+            .status();
+        assert!(unpacked.unwrap().success());
+        let mails = read("type = \"mbox\"\npath = \".\"", folder.path());
+        assert!(mails.page.events.len() >= 25, "{:?}", mails.skipped());
     }
 }

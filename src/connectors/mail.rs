@@ -16,6 +16,7 @@ use crate::model::{
 pub mod body;
 pub mod desk;
 pub mod html;
+pub mod quotes;
 pub mod subject;
 pub mod threads;
 
@@ -88,10 +89,14 @@ impl Envelope {
             .next()
             .map(|(address, _)| address)
             .unwrap_or_default();
-        let written = message
-            .date()
-            .map(|date| date.to_timestamp())
-            .unwrap_or_default();
+        let written = match message.date() {
+            Some(date) => date.to_timestamp().to_string(),
+            // Not the body: of the last mail of a file some of it may still be missing.
+            None => {
+                let end = raw.windows(2).position(|pair| pair == b"\n\n");
+                files::hex(&Sha256::digest(&raw[..end.unwrap_or(raw.len())]))
+            }
+        };
         let digest = Sha256::digest(format!("{sender}\n{written}\n{subject}"));
         let print = u64::from_le_bytes(
             digest[..8]

@@ -237,7 +237,9 @@ impl Mailbox {
             if mail.start >= upto {
                 break;
             }
-            self.desk.learn(&mail, mail.start < met);
+            if !mail.is_open {
+                self.desk.learn(&mail, mail.start < met);
+            }
         }
     }
 
@@ -279,6 +281,13 @@ impl Mailbox {
                     mail.line,
                     "what stands here is no mail: no line `From …` and no headers",
                 ));
+                continue;
+            }
+            if mail.is_open {
+                let reason =
+                    "the last mail ends within its headers; it is read again when the file grows";
+                page.skipped
+                    .push(self.root.skipped(&file.name, mail.line, reason));
                 continue;
             }
             // The mail at the mark was met when it was the last one; it may have been incomplete.

@@ -91,6 +91,8 @@ pub struct Export {
 struct Stand {
     /// Length and time of the zip when all of it had been read.
     whole: Option<(u64, i64)>,
+    /// Lengths and times of the lists, so that they are read only when one was touched.
+    list_stamps: String,
     /// The hash of the lists of people and channels that have been delivered.
     lists: String,
     /// By channel id: the name its ids are made of, which a later rename leaves as it is, and whether everyone may read.
@@ -168,6 +170,17 @@ impl Export {
         }
         let mut first = Page::default();
         let mut archive = Archive::open(&self.root, &mut first.skipped)?;
+        let list_stamps = archive.list_stamps();
+        let is_same_day = |name: &String| {
+            let (folder, day) = split_day(name);
+            let known = stand.days.get(folder).and_then(|days| days.get(day));
+            known.is_some_and(|known| (known.0, known.1) == archive.stamp(name))
+        };
+        let is_same = stand.list_stamps == list_stamps && archive.days().iter().all(is_same_day);
+        if metadata.is_dir() && is_same && !list_stamps.is_empty() {
+            return Ok(None);
+        }
+        stand.list_stamps = list_stamps;
         let mut about_lists = Vec::new();
         let mut lists = Lists::read(&self.root, &mut archive, &mut about_lists)?;
         let days = archive.days();

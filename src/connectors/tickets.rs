@@ -15,9 +15,11 @@ use sha2::{Digest, Sha256};
 
 use super::files::lines::{Lines, lossy};
 use super::files::link::Link;
-use super::files::{self, FileSource, Found, MAX_BYTES, MAX_ITEMS, Mark, Marks, Root};
+use super::files::{
+    self, AudienceOption, FileSource, Found, MAX_BYTES, MAX_ITEMS, Mark, Marks, Root,
+};
 use super::{Cursor, Page};
-use crate::model::ConnectorId;
+use crate::model::{Audience, ConnectorId};
 
 mod normalize;
 mod wire;
@@ -36,6 +38,8 @@ pub struct Tickets {
     pub path: PathBuf,
     /// Where a ticket can be read: `https://tracker.example/{id}`.
     pub url: String,
+    /// Who may read: `everyone`, or `participants`, the people a ticket names.
+    pub audience: AudienceOption,
 }
 
 impl Tickets {
@@ -47,6 +51,7 @@ impl Tickets {
         Ok(FileSource::new(Rows {
             root: Root::new(id, base, &self.path)?,
             url: Link::new(id, &self.url, &["id"])?,
+            audience: self.audience,
             open: None,
             after: None,
             seen: HashMap::new(),
@@ -87,6 +92,7 @@ impl Tickets {
 pub struct Rows {
     root: Root,
     url: Link,
+    audience: AudienceOption,
     open: Option<(String, FileLines)>,
     /// The cursor that the open file and the tickets met belong to.
     after: Option<Cursor>,
@@ -258,6 +264,14 @@ impl Rows {
         for note in &normalized.notes {
             page.skipped
                 .push(self.root.skipped(&file.name, line, note.as_str()));
+        }
+        let mut normalized = normalized;
+        if self.audience == AudienceOption::Participants {
+            let named = normalized
+                .people
+                .iter()
+                .filter_map(|person| person.handle.clone());
+            normalized.thread.audience = Audience::Only(named.collect());
         }
         if let Some(updated) = self.seen.get(&row.id) {
             let is_older = row.updated_at() < *updated;

@@ -28,6 +28,8 @@ pub struct Separated {
     mail: RawMail,
     /// Whether it is text that belongs to no mail.
     pub is_junk: bool,
+    /// Whether the file ends within its headers, so that it is still being written.
+    pub is_open: bool,
 }
 
 impl Deref for Separated {
@@ -131,7 +133,12 @@ impl<R: BufRead> Mails<R> {
             .next()
             .unwrap_or_default();
         let is_junk = !has_separator && !is_header(first_line);
-        Ok(Some(Separated { mail, is_junk }))
+        let is_open = self.next.is_none() && !mail.raw.windows(2).any(|pair| pair == b"\n\n");
+        Ok(Some(Separated {
+            mail,
+            is_junk,
+            is_open,
+        }))
     }
 }
 

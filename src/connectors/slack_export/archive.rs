@@ -142,6 +142,15 @@ impl Archive {
             .collect()
     }
 
+    /// Returns lengths and stamps of the lists, which stand beside the folders of the days.
+    pub fn list_stamps(&self) -> String {
+        let lists = self.entries.iter().filter(|(name, _)| !name.contains('/'));
+        let stamps: Vec<String> = lists
+            .map(|(name, entry)| format!("{name} {} {}", entry.len, entry.stamp))
+            .collect();
+        stamps.join(", ")
+    }
+
     /// Returns whether there is such a file.
     pub fn has(&self, name: &str) -> bool {
         self.entries.contains_key(name)

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 
 use crate::connectors::files::testing::{All, fixtures, open, read, read_new};
-use crate::model::{Event, EventKind, Thread};
+use crate::model::{Audience, Event, EventKind, Thread};
 
 const TABLE: &str = "type = \"tickets\"\npath = \"t.jsonl\"\nurl = \"https://t.example/{id}\"";
 
@@ -143,6 +143,22 @@ fn a_line_becomes_a_ticket_and_its_events() {
     assert!(
         inbox.is_some_and(|inbox| inbox.is_bot),
         "an inbox is no person"
+    );
+}
+
+#[test]
+fn the_participants_of_a_ticket_are_those_it_names() {
+    let base = folder_with("t.jsonl", &fixture("plain.jsonl"));
+    let all = read_new(
+        &format!("{TABLE}\naudience = \"participants\""),
+        base.path(),
+    );
+    let Audience::Only(handles) = &thread(&all, "PARSE-1").audience else {
+        panic!("the audience is narrow");
+    };
+    assert_eq!(
+        handles.iter().map(|handle| &*handle.id).collect::<Vec<_>>(),
+        ["ana", "bo", "cy"]
     );
 }
 
