@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::site::Site;
 use super::{Global, output};
-use crate::brief::render::plain;
+use crate::brief::render::{links, piece, plain};
 use crate::ingest::follow;
 use crate::model::{ConnectorId, EventId, Logged, Member, MemberId, Thread};
 use crate::store::{audiences, events, followers};
@@ -159,8 +159,8 @@ pub(super) fn print(
         ))?;
         output::line(&format!("   {} · {when}", plain(&author)))?;
         output::line(&format!("   {}", highlighted(&result.hit, &screen)))?;
-        if !event.url.is_empty() {
-            output::line(&format!("   {}", plain(&event.url)))?;
+        if let Some(address) = links::web_address(&event.url) {
+            output::line(&format!("   {address}"))?;
         }
     }
     Ok(())
@@ -203,11 +203,11 @@ fn highlighted(hit: &Hit, screen: &crate::brief::render::Screen) -> String {
         else {
             continue;
         };
-        out.push_str(&plain(before));
-        out.push_str(&screen.bold(&plain(marked)));
+        out.push_str(&piece(before));
+        out.push_str(&screen.bold(&piece(marked)));
         at = range.end;
     }
-    out.push_str(&plain(text.get(at..).unwrap_or("")));
+    out.push_str(&piece(text.get(at..).unwrap_or("")));
     out
 }
 
