@@ -104,3 +104,36 @@ pub fn also(briefing: &Briefing) -> (Vec<(&ThreadRef, usize)>, usize) {
         briefing.also.len() - named + briefing.omitted,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_label_is_said_once() {
+        let mut group = sample::catch_up().items.remove(1);
+        let said = |item: &BriefingItem| {
+            let facts = facts(item).into_iter();
+            let said = facts.map(|(thread, words)| {
+                format!("{}|{words}", thread.map_or("", |thread| &thread.label))
+            });
+            said.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            said(&group),
+            [
+                "CORE-11| closed",
+                "CORE-12| +3",
+                "CORE-13| new owner",
+                "CORE-14|"
+            ]
+        );
+        group
+            .threads
+            .iter_mut()
+            .for_each(|thread| thread.label = "#ops".into());
+        group.facts = "#ops +3 · #opsy +1 · #ops".into();
+        assert_eq!(said(&group), ["|+3", "|#opsy +1", "|#ops"]);
+    }
+}
