@@ -27,7 +27,7 @@ mod tests;
 pub use here::Here;
 pub use json::{from_json, json_line, summary_of, to_json};
 pub use markdown::markdown;
-pub use plain::{piece, plain};
+pub use plain::plain;
 pub use terminal::{Links, Screen, terminal};
 
 use crate::model::{Briefing, BriefingItem};

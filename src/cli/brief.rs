@@ -88,7 +88,7 @@ impl Brief {
             self.format
         };
         let text = match format {
-            Format::Json => render::to_json(&briefing).to_string(),
+            Format::Json => render::json_line(&render::to_json(&briefing)),
             Format::Markdown => render::markdown(&briefing, member, now),
             Format::Text => render::terminal(&briefing, member, now, &output::screen()),
         };

@@ -7,7 +7,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use crate::brief::render::{Links, Screen};
+use crate::brief::render::{self, Links, Screen};
+
+/// How wide text is where nobody says.
+const WIDTH: usize = 80;
+/// Longer lines are hard to read.
+const MAX_WIDTH: usize = 100;
 
 /// Starts the log on standard error. A daemon says what a day looks like; a command speaks only when something is wrong.
 pub fn start_log(verbose: u8, is_daemon: bool) {
@@ -67,7 +72,7 @@ pub fn line(text: &str) -> Result<()> {
 /// # Errors
 /// When standard output cannot be written.
 pub fn json_line(value: &Value) -> Result<()> {
-    line(&value.to_string())
+    line(&render::json_line(value))
 }
 
 /// Returns a progress bar on standard error; it shows nothing where nobody looks.
@@ -92,15 +97,15 @@ pub fn count(number: usize) -> String {
     text
 }
 
-/// Returns how standard output wants to be written to: colours and links only where somebody looks.
+/// Returns what standard output can show: colours unless `NO_COLOR` or a pipe says otherwise, links on a terminal only.
 pub fn screen() -> Screen {
-    let is_terminal = std::io::stdout().is_terminal();
-    let width = std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok());
+    let stdout = std::io::stdout();
+    let is_terminal = stdout.is_terminal();
+    // An empty table knows how wide the terminal is.
+    let width = comfy_table::Table::new().width().filter(|_| is_terminal);
     Screen {
-        width: width.filter(|_| is_terminal).unwrap_or(80).min(100),
-        color: is_terminal && std::env::var_os("NO_COLOR").is_none(),
+        width: width.map_or(WIDTH, |width| usize::from(width).min(MAX_WIDTH)),
+        color: anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
         links: if is_terminal {
             Links::Inline
         } else {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::site::Site;
 use super::{Global, output};
-use crate::brief::render::{piece, plain};
+use crate::brief::render::{links, plain};
 use crate::ingest::follow;
 use crate::model::{ConnectorId, EventId, Logged, Member, MemberId, Thread};
 use crate::store::{audiences, events, followers};
@@ -159,8 +159,8 @@ pub(super) fn print(
         ))?;
         output::line(&format!("   {} · {when}", plain(&author)))?;
         output::line(&format!("   {}", highlighted(&result.hit, &screen)))?;
-        if !event.url.is_empty() {
-            output::line(&format!("   {}", plain(&event.url)))?;
+        if let Some(address) = links::web_address(&event.url) {
+            output::line(&format!("   {address}"))?;
         }
     }
     Ok(())
@@ -195,20 +195,18 @@ fn place_of(site: &Site, thread: &Thread) -> String {
 
 /// Returns the snippet with its highlights, safe for a terminal.
 fn highlighted(hit: &Hit, screen: &crate::brief::render::Screen) -> String {
-    let text = &hit.snippet.text;
-    let mut out = String::new();
-    let mut at = 0;
+    // The text is made safe as a whole, so that an address that holds a match is still seen as one.
+    let text = plain(&hit.snippet.text);
+    let (mut out, mut rest) = (String::new(), &*text);
     for range in &hit.snippet.highlights {
-        let (Some(before), Some(marked)) = (text.get(at..range.start), text.get(range.clone()))
-        else {
-            continue;
-        };
-        out.push_str(&piece(before));
-        out.push_str(&screen.bold(&piece(marked)));
-        at = range.end;
+        let marked = plain(hit.snippet.text.get(range.clone()).unwrap_or(""));
+        if let Some((before, after)) = rest.split_once(&*marked).filter(|_| !marked.is_empty()) {
+            out.push_str(before);
+            out.push_str(&screen.bold(&marked));
+            rest = after;
+        }
     }
-    out.push_str(&piece(text.get(at..).unwrap_or("")));
-    out
+    out + rest
 }
 
 /// Returns how long ago something was, in the reader's words.

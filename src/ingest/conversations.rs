@@ -66,7 +66,13 @@ fn place(
         let reply_to = lines.iter().position(|(_, seq)| Some(*seq) == reply_seq);
         lines.push((topic, logged.seq));
         with_line(&logged, roster, |line| {
-            disentangler.recall(line, Placed { reply_to, conversation });
+            disentangler.recall(
+                line,
+                Placed {
+                    reply_to,
+                    conversation,
+                },
+            );
         });
     }
     for (tid, _) in roots {
@@ -75,7 +81,9 @@ fn place(
             continue;
         };
         let placed = with_line(&logged, roster, |line| disentangler.push(line));
-        let topic = lines.get(placed.conversation).map_or(*tid, |(topic, _)| *topic);
+        let topic = lines
+            .get(placed.conversation)
+            .map_or(*tid, |(topic, _)| *topic);
         if let Some((_, replied)) = placed.reply_to.and_then(|number| lines.get(number)) {
             events::put_reply(c, logged.seq, *replied)?;
         }
@@ -92,11 +100,25 @@ fn place(
 
 /// Calls `work` with a message as the rules read it; a closure, because the names live only here.
 fn with_line<T>(logged: &Logged, roster: &Roster, work: impl FnOnce(&Line<'_>) -> T) -> T {
-    let names = logged.event.author.as_ref().map(|author| roster.names_of(author)).unwrap_or_default();
+    let names = logged
+        .event
+        .author
+        .as_ref()
+        .map(|author| roster.names_of(author))
+        .unwrap_or_default();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mentions: Vec<&str> = logged.event.mentions.iter().map(|handle| &*handle.id).collect();
+    let mentions: Vec<&str> = logged
+        .event
+        .mentions
+        .iter()
+        .map(|handle| &*handle.id)
+        .collect();
     work(&Line {
-        author: logged.event.author.as_ref().map_or("", |author| &*author.id),
+        author: logged
+            .event
+            .author
+            .as_ref()
+            .map_or("", |author| &*author.id),
         names: &names,
         at: logged.event.occurred_at,
         text: &logged.event.text.0,

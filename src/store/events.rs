@@ -255,7 +255,11 @@ pub fn unthreaded_before(
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let reply_seq: Option<u64> = row.get(COLUMN_REPLY)?;
-        found.push((row.get(COLUMN_TOPIC)?, reply_seq.map(Seq), logged_from_row(row)?));
+        found.push((
+            row.get(COLUMN_TOPIC)?,
+            reply_seq.map(Seq),
+            logged_from_row(row)?,
+        ));
     }
     found.reverse();
     Ok(found)
@@ -473,6 +477,7 @@ pub fn first_moment(c: &Connection) -> Result<Timestamp> {
 
 /// Notes which message another was taken to answer.
 pub fn put_reply(c: &Connection, seq: Seq, replied: Seq) -> Result<()> {
-    c.prepare_cached("UPDATE events SET reply_seq = ?2 WHERE seq = ?1")?.execute(params![seq.0, replied.0])?;
+    c.prepare_cached("UPDATE events SET reply_seq = ?2 WHERE seq = ?1")?
+        .execute(params![seq.0, replied.0])?;
     Ok(())
 }

@@ -104,12 +104,25 @@ pub fn chip(reason: &Reason) -> Cow<'static, str> {
     })
 }
 
-/// Returns the chips of a line, without those that its facts already say.
+/// The most reasons that are shown; the others are in the JSON and in `explain`.
+const MAX_CHIPS: usize = 2;
+
+/// Returns the first chips of a line, without those that its facts or the lead of its headline already say.
 pub fn chips(item: &BriefingItem) -> Vec<Cow<'static, str>> {
-    let is_said = |chip: &str| item.facts.split(" · ").any(|fact| fact.starts_with(chip));
-    item.reasons
+    let lead = item.headline.split(" · ").next().unwrap_or_default();
+    let leads = |reason: &Reason| match reason {
+        Reason::AsksYou | Reason::ReviewRequested => lead.contains(" asks you"),
+        Reason::MentionsYou => lead.ends_with(" names you"),
+        _ => false,
+    };
+    let is_fact = |chip: &str| item.facts.split(" · ").any(|fact| fact.starts_with(chip));
+    let chips = item
+        .reasons
         .iter()
-        .map(chip)
-        .filter(|chip| !is_said(chip))
+        .filter(|reason| !leads(reason))
+        .map(chip);
+    chips
+        .filter(|chip| !is_fact(chip))
+        .take(MAX_CHIPS)
         .collect()
 }

@@ -59,12 +59,15 @@ fn by_label<'a>(threads: impl IntoIterator<Item = &'a ThreadRef>) -> Vec<(&'a Th
 pub type Fact<'a> = (Option<&'a ThreadRef>, &'a str);
 
 /// Returns a line's facts; on a line about several places each label stands once as a thread, those that no fact names last.
+/// On a line about one place its label is not said again.
 pub fn facts(item: &BriefingItem) -> Vec<Fact<'_>> {
-    let mut labels = if label(item).is_some() {
+    let place = label(item);
+    let mut labels = if place.is_some() {
         Vec::new()
     } else {
         by_label(&item.threads)
     };
+    let place = place.map_or("", |thread| thread.label.as_str());
     let mut facts: Vec<Fact<'_>> = Vec::new();
     for fact in item
         .facts
@@ -77,11 +80,20 @@ pub fn facts(item: &BriefingItem) -> Vec<Fact<'_>> {
         });
         match named.map(|named| labels.remove(named).0) {
             Some(thread) => facts.push((Some(thread), &fact[thread.label.len()..])),
-            None => facts.push((None, fact)),
+            None => facts.push((None, after_label(fact, place))),
         }
     }
     facts.extend(labels.into_iter().map(|(thread, _)| (Some(thread), "")));
     facts
+}
+
+/// Returns a fact without the label it begins with, unless nothing else is left.
+fn after_label<'a>(fact: &'a str, label: &str) -> &'a str {
+    let rest = fact
+        .strip_prefix(label)
+        .and_then(|rest| rest.strip_prefix(' '));
+    rest.filter(|rest| !label.is_empty() && !rest.trim().is_empty())
+        .unwrap_or(fact)
 }
 
 /// Returns the folded threads that are named, each label once with how often it stands, and how many are not.
@@ -91,4 +103,37 @@ pub fn also(briefing: &Briefing) -> (Vec<(&ThreadRef, usize)>, usize) {
         by_label(&briefing.also[..named]),
         briefing.also.len() - named + briefing.omitted,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_label_is_said_once() {
+        let mut group = sample::catch_up().items.remove(1);
+        let said = |item: &BriefingItem| {
+            let facts = facts(item).into_iter();
+            let said = facts.map(|(thread, words)| {
+                format!("{}|{words}", thread.map_or("", |thread| &thread.label))
+            });
+            said.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            said(&group),
+            [
+                "CORE-11| closed",
+                "CORE-12| +3",
+                "CORE-13| new owner",
+                "CORE-14|"
+            ]
+        );
+        group
+            .threads
+            .iter_mut()
+            .for_each(|thread| thread.label = "#ops".into());
+        group.facts = "#ops +3 · #opsy +1 · #ops".into();
+        assert_eq!(said(&group), ["|+3", "|#opsy +1", "|#ops"]);
+    }
 }

@@ -21,18 +21,6 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the same for a piece out of the middle of a text: one space stays where it began or ended with one.
-pub fn piece(text: &str) -> String {
-    let inner = plain(text);
-    let space = |has: bool| if has { " " } else { "" };
-    let (begins, ends) = (text.starts_with(is_blank), text.ends_with(is_blank));
-    format!(
-        "{}{inner}{}",
-        space(begins),
-        space(ends && !inner.is_empty())
-    )
-}
-
 /// Returns whether a character has no place in a line: it controls, hides or reorders instead of showing something.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
@@ -283,12 +271,6 @@ mod tests {
         }
         let zalgo = format!("z{}", "\u{301}".repeat(40));
         assert_eq!(plain(&zalgo).chars().count(), 1 + MAX_MARKS);
-    }
-
-    #[test]
-    fn pieces_join_as_they_were_cut() {
-        let pieces = ["the ", "nightly", "\tarchives \n", " ", ""].map(piece);
-        assert_eq!(pieces, ["the ", "nightly", " archives ", " ", ""]);
     }
 
     #[test]

@@ -137,27 +137,29 @@ impl Page<'_> {
     }
 
     fn item(&mut self, number: usize, item: &BriefingItem) {
+        let label = parts::label(item);
         let mut tail: Vec<String> = chips(item)
             .into_iter()
             .map(|chip| chip.into_owned())
             .collect();
-        let mut body = Vec::new();
-        let headline = plain(&item.headline);
-        match (parts::label(item), item.kind) {
-            (None, _) => body.push(headline.into_owned()),
+        let mut body = vec![plain(&item.headline).into_owned()];
+        let facts = || {
+            parts::facts(item)
+                .into_iter()
+                .map(|(_, words)| plain(words).into_owned())
+        };
+        match item.kind {
+            _ if label.is_none() => {}
             // Where the change is the news it comes first.
-            (_, ItemKind::StatusChange | ItemKind::Due | ItemKind::Stale) => {
-                body.extend([plain(&item.facts).into_owned(), headline.into_owned()]);
+            ItemKind::StatusChange | ItemKind::Due | ItemKind::Stale => {
+                body.splice(..0, facts());
             }
-            _ => {
-                body.push(headline.into_owned());
-                tail.push(plain(&item.facts).into_owned());
-            }
+            _ => tail.extend(facts()),
         }
         body.retain(|part| !part.is_empty());
         tail.retain(|part| !part.is_empty());
         let mut head = vec![Span::new(format!("{number:>2} "), DIM)];
-        let start = match parts::label(item) {
+        let start = match label {
             Some(thread) => {
                 head.extend(self.label_of(thread));
                 NUMBER + self.label + 2
@@ -167,7 +169,7 @@ impl Page<'_> {
         head.push(Span::new(body.join(" · "), PLAIN));
         self.hang(start, head);
         self.tail(start, &tail);
-        if parts::label(item).is_none() {
+        if label.is_none() {
             self.shared_facts(item);
         }
         if let Some(answer_by) = self.here.answer_by(item) {

@@ -26,13 +26,12 @@ fn a_full_briefing_as_text() {
 
     NEEDS YOU
      1 CORE-123  Ana asks you · Serve the nightly archives over https only
-                                               asks you · assigned · 6 comments by 3
+                                                          assigned · 6 comments by 3
          answer by 11:30, then Ana waits until tomorrow 09:00
          Ana, yesterday 20:09: “Can you pick one of the two certificates before we
            cut the branch on Tuesday?”
          Ruut, today 08:12: “The cheaper one needs a dedicated address…”
-     2 CORE-98   Bo asks you for a review · Retry on 503
-                                                 your review · open since Thu 12 Nov
+     2 CORE-98   Bo asks you for a review · Retry on 503       open since Thu 12 Nov
 
     BLOCKERS
      3 #build    blocked · the mirror is read-only                       blocks work
@@ -71,8 +70,7 @@ fn a_full_briefing_on_a_narrow_screen() {
      1 CORE-123  Ana asks you · Serve the
                  nightly archives over https
                  only
-                             asks you · assigned
-                                 6 comments by 3
+                      assigned · 6 comments by 3
          answer by 11:30, then Ana waits until
            tomorrow 09:00
          Ana, yesterday 20:09: “Can you pick one
@@ -82,7 +80,6 @@ fn a_full_briefing_on_a_narrow_screen() {
            needs a dedicated address…”
      2 CORE-98   Bo asks you for a review ·
                  Retry on 503
-                                     your review
                            open since Thu 12 Nov
 
     BLOCKERS
@@ -125,11 +122,11 @@ fn a_full_briefing_as_markdown() {
 
     ## Needs you
 
-    1. **[CORE-123](https://tracker.example/issue/CORE-123)** Ana asks you · Serve the nightly archives over https only · 6 comments by 3 — *asks you · assigned*
+    1. **[CORE-123](https://tracker.example/issue/CORE-123)** Ana asks you · Serve the nightly archives over https only · 6 comments by 3 — *assigned*
        - **answer by 11:30, then Ana waits until tomorrow 09:00**
        - Ana, [yesterday 20:09](https://tracker.example/e/11-15T1909): “Can you pick one of the two certificates before we cut the branch on Tuesday?”
        - Ruut, [today 08:12](https://tracker.example/e/11-16T0712): “The cheaper one needs a dedicated address…”
-    2. **[CORE-98](https://tracker.example/issue/CORE-98)** Bo asks you for a review · Retry on 503 · open since Thu 12 Nov — *your review*
+    2. **[CORE-98](https://tracker.example/issue/CORE-98)** Bo asks you for a review · Retry on 503 · open since Thu 12 Nov
 
     ## Blockers
 
@@ -326,8 +323,7 @@ fn names_in_other_scripts_wrap_by_width() {
     NEEDS YOU
      1 #開発-日本語  דנה לוי names you · 明日のリリースの前に署
                      名の鍵を更新してください、それから全員に知
-                     らせてください
-                                   mentions you · you wrote here
+                     らせてください               you wrote here
          דנה לוי, yesterday 20:09: “אפשר לבדוק את זה היום?”
          山田 花子 🌸, yesterday 21:09: “ありがとう 👍🏽👍🏽 été 🇩🇪
            よろしくお願いいたします。明日の朝までに返事をくださ
@@ -345,7 +341,7 @@ fn names_in_other_scripts_wrap_by_width() {
 
     ## Needs you
 
-    1. **[#開発-日本語](https://chat.example/dev)** דנה לוי names you · 明日のリリースの前に署名の鍵を更新してください、それから全員に知らせてください — *mentions you · you wrote here*
+    1. **[#開発-日本語](https://chat.example/dev)** דנה לוי names you · 明日のリリースの前に署名の鍵を更新してください、それから全員に知らせてください — *you wrote here*
        - דנה לוי, [yesterday 20:09](https://tracker.example/e/11-15T1909): “אפשר לבדוק את זה היום?”
        - 山田 花子 🌸, [yesterday 21:09](https://tracker.example/e/11-15T2009): “ありがとう 👍🏽👍🏽 été 🇩🇪 よろしくお願いいたします。明日の朝までに返事をください、お願いします。”
 
@@ -372,7 +368,7 @@ fn colours_and_links_come_only_when_told_to() {
 
     ␛[1m␛[36mNEEDS YOU␛[0m
     ␛[2m 1 ␛[0m␛]8;;https://tracker.example/issue/CORE-123␛\␛[1m␛[34mCORE-123␛[0m␛]8;;␛\  Ana asks you · Serve the nightly archives over https only
-                                               ␛[2masks you · assigned · 6 comments by 3␛[0m
+                                                          ␛[2massigned · 6 comments by 3␛[0m
          ␛[1m␛[33manswer by 11:30, then Ana waits until tomorrow 09:00␛[0m
          Ana, ␛]8;;https://tracker.example/e/11-15T1909␛\␛[2myesterday 20:09␛[0m␛]8;;␛\: “Can you pick one of the two certificates before we
            cut the branch on Tuesday?”
