@@ -1,15 +1,59 @@
 //! daybrief: a morning briefing for every member of a distributed team, at the start of their own day.
+//!
+//! # The map
+//!
+//! ```text
+//!  connectors ──► ingest ──► store (event log) ──► index
+//!                              │
+//!                              └─► brief: changes ► rank ► select ► summarize ► verify ► render ► deliver
+//!  cli and daemon call the spines; nothing else does
+//! ```
+//!
+//! Read in this order: [`model`] (the words), [`ingest`] and [`brief`] (the spines), then the stage you came for.
+//!
+//! # Walkthrough 1: a message comes in
+//!
+//! A [`connectors::Source`] turns its wire types into a [`connectors::Page`] of threads, events, spaces and people, with
+//! a cursor. [`ingest::store_page`] writes all of it in one transaction: it interns the audience, finds whom the text
+//! names (`ingest/mentions`), compares snapshots with what is stored and adds the events that must have happened
+//! between (`ingest/compare`), groups unthreaded talk into conversations (`ingest/conversations`, rules in
+//! [`text::conversations`]) and keeps the ledger of asks (`ingest/ledger`, rules in [`text::asks`]). The first sync is
+//! history and learns at the source's own times; every later one learns now. [`ingest::follow`] then brings the index up
+//! to the log; the index is never a source of truth.
+//!
+//! # Walkthrough 2: a morning
+//!
+//! [`schedule`] knows when a member's day starts. [`brief::window_of`] reaches back to the end of their last work day.
+//! [`store::night`] reads what of it they may read; [`brief::changes`] turns each topic into facts, [`brief::rank`]
+//! weighs how it is theirs, [`brief::select`] decides what gets a line, what shares one and what is only named,
+//! [`brief::summarize`] writes facts and word-for-word quotes at the greatest length that fits, and [`brief::verify`]
+//! drops whatever does not stand in its source. [`brief::render`] makes text, Markdown or JSON of it.
+//!
+//! # Walkthrough 3: a question
+//!
+//! `daybrief search` reads the question with [`daybrief_index::parse`], asks the index with the audiences the asker may
+//! read ([`store::audiences`]), and shows only hits that the store confirms.
+//!
+//! # Where the code differs from the first design
+//!
+//! * `brief/select.rs` stands between rank and summarize: which lines share a place is a decision of its own.
+//! * A line's facts and a model's prose are two fields (`facts`, `summary`), so that a check can drop one and keep the other.
+//! * [`text`] holds every rule over wording (asks, decisions, conversations, clean sentences) as pure functions.
+
+pub mod model;
 
 pub mod brief;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod connectors;
 pub mod ingest;
-pub mod lock;
-pub mod model;
+
+pub mod connectors;
 pub mod roster;
 pub mod schedule;
 pub mod stage;
 pub mod store;
 pub mod text;
+
+pub mod clock;
+pub mod config;
+pub mod lock;
+
+pub mod cli;
