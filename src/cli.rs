@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 mod backtest;
 mod brief;
+mod completions;
+mod demo;
 mod eval;
 mod output;
 mod replay;
@@ -50,6 +52,8 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Play one night of a bundled sample team and print its briefings.
+    Demo(demo::Demo),
     /// Read the sources now.
     Sync(sync::Sync),
     /// Search everything the asker may read.
@@ -62,6 +66,8 @@ enum Command {
     Backtest(backtest::Backtest),
     /// Measure a part of daybrief on labelled data.
     Eval(eval::Eval),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
 }
 
 /// Runs one command and returns its exit code.
@@ -86,5 +92,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Replay(command) => command.run(global),
         Command::Backtest(command) => command.run(global),
         Command::Eval(command) => command.run(global),
+        Command::Completions(command) => command.run(),
+        Command::Demo(command) => command.run(global),
     }
 }

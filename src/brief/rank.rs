@@ -147,7 +147,9 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
         0.3
     };
     let mut score = (lead.weight + share * rest) * freshness(&news, night, reader);
-    let is_handled = news.mine.had_last_word && news.asks.is_empty();
+    // Time goes on whoever spoke last: an open ask and a due date are not handled by a word.
+    let is_open = !news.asks.is_empty() || matches!(kind, ItemKind::Due | ItemKind::Stale);
+    let is_handled = news.mine.had_last_word && !is_open;
     if is_handled {
         score *= reader.weights.handled;
     }

@@ -167,8 +167,8 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
     let count = line.ranked.len();
     let headline = match (line.section, kind) {
         (Section::NeedsYou, _) => format!("{count} older asks wait for you"),
-        (Section::WorthKnowing, ItemKind::NewTicket) => format!("{count} more new {what}"),
-        (Section::WorthKnowing, _) => format!("{count} more {what} moved"),
+        (Section::WorthKnowing, ItemKind::NewTicket) => format!("{count} new {what}"),
+        (Section::WorthKnowing, _) => format!("{count} other {what} moved"),
         _ => format!("{count} more of your {what} moved"),
     };
     let mut reasons: BTreeSet<Reason> = BTreeSet::new();

@@ -32,7 +32,7 @@ impl Site {
     pub fn open(global: &Global) -> Result<Site> {
         let (config, data_dir) = load(global)?;
         let store = Store::open(&data_dir)?;
-        Site::around(config, data_dir, store)
+        Site::at(config, data_dir, store, Timestamp::now())
     }
 
     /// Opens an installation without writing to it.
@@ -42,11 +42,14 @@ impl Site {
     pub fn open_read_only(global: &Global) -> Result<Site> {
         let (config, data_dir) = load(global)?;
         let store = Store::open_read_only(&data_dir)?;
-        Site::around(config, data_dir, store)
+        Site::at(config, data_dir, store, Timestamp::now())
     }
 
-    fn around(config: Config, data_dir: PathBuf, store: Store) -> Result<Site> {
-        let now = Timestamp::now();
+    /// Joins the parts of an installation; calendars are read for the years around `now`.
+    ///
+    /// # Errors
+    /// When a member or a team of the configuration is wrong.
+    pub fn at(config: Config, data_dir: PathBuf, store: Store, now: Timestamp) -> Result<Site> {
         let (members, teams) = (config.members(now)?, config.teams(now)?);
         let (people, spaces) =
             store.read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
