@@ -17,6 +17,7 @@ use crate::store::{closeness, deliveries, events};
 
 pub mod backtest;
 pub mod changes;
+pub mod deliver;
 pub mod rank;
 pub mod render;
 pub mod replay;

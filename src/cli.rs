@@ -8,13 +8,18 @@ use clap::{Args, Parser, Subcommand};
 
 mod backtest;
 mod brief;
+mod check;
 mod completions;
 mod demo;
 mod eval;
+mod explain;
+mod init;
 mod output;
 mod replay;
+mod run;
 mod search;
 mod site;
+mod status;
 mod sync;
 
 /// A morning briefing for every member of a distributed team, at the start of their own day.
@@ -54,14 +59,24 @@ pub struct Global {
 enum Command {
     /// Play one night of a bundled sample team and print its briefings.
     Demo(demo::Demo),
+    /// Write a first configuration file.
+    Init(init::Init),
+    /// Look at every source, member and sink, and say what is missing and how to mend it.
+    Check(check::Check),
     /// Read the sources now.
     Sync(sync::Sync),
+    /// Run the daemon: read the sources and brief each member at the start of their own day.
+    Run(run::Run),
     /// Search everything the asker may read.
     Search(search::Search),
     /// Print one member's briefing as it would be now.
     Brief(brief::Brief),
     /// Print every briefing that would have been sent, as JSON lines.
     Replay(replay::Replay),
+    /// Say why a line of a briefing stands there and what it rests on.
+    Explain(explain::Explain),
+    /// Show where sources, members and deliveries stand.
+    Status(status::Status),
     /// Measure daybrief on the team's own past.
     Backtest(backtest::Backtest),
     /// Measure a part of daybrief on labelled data.
@@ -72,7 +87,7 @@ enum Command {
 
 /// Runs one command and returns its exit code.
 pub fn run(cli: Cli) -> ExitCode {
-    output::start_log(cli.global.verbose, false);
+    output::start_log(cli.global.verbose, matches!(cli.command, Command::Run(_)));
     match dispatch(&cli.global, cli.command) {
         Ok(code) => code,
         // Whoever reads our output has seen enough: `daybrief replay … | head`.
@@ -87,6 +102,11 @@ pub fn run(cli: Cli) -> ExitCode {
 fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
     match command {
         Command::Sync(command) => command.run(global),
+        Command::Run(command) => command.run(global),
+        Command::Init(command) => command.run(global),
+        Command::Check(command) => command.run(global),
+        Command::Explain(command) => command.run(global),
+        Command::Status(command) => command.run(global),
         Command::Search(command) => command.run(global),
         Command::Brief(command) => command.run(global),
         Command::Replay(command) => command.run(global),

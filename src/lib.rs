@@ -55,5 +55,7 @@ pub mod text;
 pub mod clock;
 pub mod config;
 pub mod lock;
+pub mod sinks;
 
 pub mod cli;
+pub mod daemon;

@@ -481,3 +481,15 @@ pub fn put_reply(c: &Connection, seq: Seq, replied: Seq) -> Result<()> {
         .execute(params![seq.0, replied.0])?;
     Ok(())
 }
+
+/// Returns the position and the audience of an event that is stored and not removed.
+pub fn present(c: &Connection, id: &EventId) -> Result<Option<(Seq, AudienceId)>> {
+    Ok(c.prepare_cached(
+        "SELECT e.seq, coalesce(e.audience, t.audience) FROM events e JOIN threads t ON t.tid = e.tid
+         WHERE e.connector = ?1 AND e.id = ?2 AND e.removed = 0",
+    )?
+    .query_row(params![id.connector.as_str(), &*id.id], |row| {
+        Ok((Seq(row.get(0)?), AudienceId(row.get(1)?)))
+    })
+    .optional()?)
+}

@@ -1,0 +1,200 @@
+//! `daybrief check`: every source, member and sink, with the fix for what is wrong.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::site::Site;
+use super::{Global, output};
+use crate::config::SinkConfig;
+use crate::schedule::holidays;
+use crate::store::people;
+
+/// Looks at every source, member and sink, and says what is missing and how to mend it.
+#[derive(Debug, Args)]
+pub struct Check {}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Ok,
+    Note,
+    Wrong,
+}
+
+struct Findings(Vec<(Level, String, String)>);
+
+impl Findings {
+    fn add(&mut self, level: Level, of: impl ToString, says: impl ToString) {
+        self.0.push((level, of.to_string(), says.to_string()));
+    }
+}
+
+impl Check {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let site = Site::open(global)?;
+        let mut findings = Findings(Vec::new());
+        connectors(&site, &mut findings);
+        members(&site, &mut findings)?;
+        for (id, sink) in &site.config.sinks {
+            if let SinkConfig::File { path } = sink {
+                let dir = site.config.base.join(path);
+                match std::fs::create_dir_all(&dir) {
+                    Ok(()) => findings.add(
+                        Level::Ok,
+                        format!("sink {id}"),
+                        format!("writes to {}", dir.display()),
+                    ),
+                    Err(error) => findings.add(
+                        Level::Wrong,
+                        format!("sink {id}"),
+                        format!("cannot write to {}: {error}", dir.display()),
+                    ),
+                }
+            }
+        }
+        for team in site
+            .roster
+            .teams
+            .iter()
+            .filter(|team| team.members.is_empty())
+        {
+            findings.add(
+                Level::Note,
+                format!("team {}", team.id),
+                "has no members; add `members = [\"…\"]`",
+            );
+        }
+        let is_wrong = findings.0.iter().any(|(level, ..)| *level == Level::Wrong);
+        for (level, of, says) in &findings.0 {
+            if global.json {
+                let level = match level {
+                    Level::Ok => "ok",
+                    Level::Note => "note",
+                    Level::Wrong => "wrong",
+                };
+                output::json_line(&json!({ "level": level, "of": of, "says": says }))?;
+            } else {
+                let mark = match level {
+                    Level::Ok => "✓",
+                    Level::Note => "!",
+                    Level::Wrong => "✗",
+                };
+                output::line(&format!("{mark} {of}: {says}"))?;
+            }
+        }
+        Ok(if is_wrong {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}
+
+fn connectors(site: &Site, findings: &mut Findings) {
+    if site.config.connectors.is_empty() {
+        findings.add(
+            Level::Wrong,
+            "connectors",
+            "none; add a [connectors.NAME] table with `type` and `path`",
+        );
+    }
+    for (id, connector) in &site.config.connectors {
+        match connector.check(id, &site.config.base) {
+            Ok(facts) => findings.add(
+                Level::Ok,
+                id,
+                format!("{}: {}", connector.type_name(), facts.join("; ")),
+            ),
+            Err(error) => findings.add(Level::Wrong, id, format!("{error:#}")),
+        }
+    }
+}
+
+fn members(site: &Site, findings: &mut Findings) -> Result<()> {
+    if site.roster.members.is_empty() {
+        findings.add(
+            Level::Wrong,
+            "members",
+            "none; add a [members.NAME] table with `time_zone` and `handles`",
+        );
+    }
+    let known = site.store.read_now(|c| people::people(c, None))?;
+    let year = Timestamp::now().to_zoned(TimeZone::UTC).year();
+    for member in &site.roster.members {
+        let table = site.config.members.get(member.id.as_str());
+        let mut troubles = Vec::new();
+        for id in site.config.connectors.keys() {
+            let handles = member
+                .handles
+                .get(id)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            if handles.is_empty() {
+                troubles.push(format!(
+                    "no handle at {id}: nothing there is theirs; add it to `handles`"
+                ));
+            }
+            let at_source: Vec<_> = known
+                .iter()
+                .filter(|person| {
+                    person
+                        .handle
+                        .as_ref()
+                        .is_some_and(|handle| handle.connector == *id)
+                })
+                .collect();
+            for handle in handles {
+                if !at_source.is_empty()
+                    && !at_source
+                        .iter()
+                        .any(|person| person.handle.as_ref() == Some(handle))
+                {
+                    let first = member
+                        .name
+                        .split_whitespace()
+                        .next()
+                        .unwrap_or("")
+                        .to_lowercase();
+                    let close = at_source.iter().find(|person| {
+                        !first.is_empty() && person.name.to_lowercase().contains(&first)
+                    });
+                    let close = close
+                        .and_then(|person| person.handle.as_ref())
+                        .map(|handle| format!("; did you mean {:?}?", &*handle.id));
+                    troubles.push(format!(
+                        "{id} knows no {:?}{}",
+                        &*handle.id,
+                        close.unwrap_or_default()
+                    ));
+                }
+            }
+        }
+        if let Some(region) = table
+            .and_then(|table| table.holidays.as_deref())
+            .filter(|region| !region.ends_with(".ics"))
+            && !holidays::covers(region, year + 1).unwrap_or(true)
+        {
+            troubles.push(format!("the holidays of {region} are not known to the end of {}; use an .ics file from then on", year + 1));
+        }
+        if troubles.is_empty() {
+            let zone = member.time_zone.iana_name().unwrap_or("UTC");
+            findings.add(
+                Level::Ok,
+                &member.id,
+                format!(
+                    "briefed at {} in {zone}",
+                    member.day_start.strftime("%H:%M")
+                ),
+            );
+        }
+        for trouble in troubles {
+            findings.add(Level::Note, &member.id, trouble);
+        }
+    }
+    Ok(())
+}

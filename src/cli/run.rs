@@ -1,0 +1,100 @@
+//! `daybrief run`: the daemon.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use jiff::SignedDuration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Global;
+use super::site::Site;
+use crate::clock::Clock;
+use crate::daemon::Daemon;
+use crate::lock::InstanceLock;
+use crate::sinks::Sink;
+
+/// Reads the sources on an interval and briefs each member at the start of their own day, until it is told to stop.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Do what is due now, then stop.
+    #[arg(long)]
+    once: bool,
+}
+
+impl Run {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        let site = Site::open(global)?;
+        if site.config.connectors.is_empty() {
+            bail!(
+                "{} names no connectors; add a [connectors.NAME] table",
+                global.config.display()
+            );
+        }
+        let lock = InstanceLock::take(&site.data_dir)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let mut daemon = daemon_of(site, Clock::System)?;
+        runtime.block_on(async {
+            if self.once {
+                return daemon.step().await.map(|_| ());
+            }
+            let token = CancellationToken::new();
+            tokio::spawn(stop_on_signal(token.clone()));
+            daemon.run(&token).await
+        })?;
+        drop(lock);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Returns the daemon of an installation.
+///
+/// # Errors
+/// When the index cannot be opened.
+pub fn daemon_of(site: Site, clock: Clock) -> Result<Daemon<Sink>> {
+    let index = site.index()?;
+    let style = site.style();
+    let sinks = site
+        .roster
+        .members
+        .iter()
+        .map(|member| {
+            (
+                member.id.clone(),
+                Sink::of(&site.config.sink_of(&member.id), &site.config.base),
+            )
+        })
+        .collect();
+    Ok(Daemon {
+        connectors: site.config.connectors,
+        base: site.config.base,
+        store: site.store,
+        index,
+        roster: site.roster,
+        sinks,
+        style,
+        quiet_line: site.config.delivery.quiet_line,
+        sync_every: SignedDuration::from_mins(i64::from(site.config.delivery.sync_minutes)),
+        clock,
+        synced_at: None,
+        troubles: Default::default(),
+    })
+}
+
+async fn stop_on_signal(token: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    token.cancel();
+}
