@@ -109,7 +109,8 @@ pub struct MemberConfig {
     pub holidays: Option<String>,
     /// Leave: dates, both ends included.
     pub away: Vec<AwayConfig>,
-    /// Leave from a calendar: an `.ics` file relative to this file.
+    /// Leave from a calendar: an `.ics` file relative to this file. In one that several members name, only the entries
+    /// that name the member count.
     pub leave: Option<PathBuf>,
     /// Languages they read, best first.
     pub languages: Vec<String>,
@@ -362,11 +363,36 @@ impl Config {
         self.members
             .iter()
             .map(|(id, table)| {
+                let is_shared = |file: &PathBuf| {
+                    self.members
+                        .values()
+                        .filter(|other| other.leave.as_ref() == Some(file))
+                        .count()
+                        > 1
+                };
+                let shares_leave = table.leave.as_ref().is_some_and(is_shared);
                 table
-                    .member(id, &self.base, year)
+                    .member(id, &self.base, year, shares_leave)
                     .with_context(|| format!("in [members.{id}]"))
+                    .map(|member| self.with_canonical_handles(member))
             })
             .collect()
+    }
+
+    /// Mail addresses and speakers' names have no case; their connectors write them in lower case.
+    fn with_canonical_handles(&self, mut member: Member) -> Member {
+        for (connector, handles) in &mut member.handles {
+            let kind = self
+                .connectors
+                .get(connector)
+                .map(ConnectorConfig::type_name);
+            if matches!(kind, Some("mbox" | "maildir" | "transcripts")) {
+                for handle in handles {
+                    *handle = Handle::new(connector, handle.id.to_lowercase());
+                }
+            }
+        }
+        member
     }
 
     /// Returns the teams, with their rotations read.
@@ -393,8 +419,7 @@ impl Config {
 }
 
 impl MemberConfig {
-    /// Returns whether a calendar entry is about this member. A shared leave calendar names people in its summaries; in
-    /// a calendar that names nobody, which is one person's own, every entry counts.
+    /// Returns whether an entry of a calendar that members share is about this one.
     fn is_named_in(&self, id: &str, summary: &str) -> bool {
         let summary = summary.to_lowercase();
         let words: Vec<&str> = summary.split(|c: char| !c.is_alphanumeric()).collect();
@@ -406,7 +431,7 @@ impl MemberConfig {
                 .is_some_and(|first| words.contains(&first))
     }
 
-    fn member(&self, id: &str, base: &Path, year: i16) -> Result<Member> {
+    fn member(&self, id: &str, base: &Path, year: i16, shares_leave: bool) -> Result<Member> {
         let time_zone = TimeZone::get(&self.time_zone).map_err(|_| {
             anyhow!(
                 "time_zone = {:?} is no IANA zone, such as \"Europe/Lisbon\"",
@@ -447,7 +472,7 @@ impl MemberConfig {
             away.push(span);
         }
         if let Some(file) = &self.leave {
-            let is_theirs = |summary: &str| self.is_named_in(id, summary);
+            let is_theirs = |summary: &str| !shares_leave || self.is_named_in(id, summary);
             away.extend(
                 busy_days(&base.join(file), &time_zone, year, is_theirs)?
                     .into_iter()

@@ -251,9 +251,9 @@ async fn sync_source<T: Source>(
     roster: &Roster,
     clock: &Clock,
 ) -> Result<usize> {
-    Ok(
-        ingest::sync(store, id, source, roster, || clock.now(), |_, _| {})
-            .await?
-            .events,
-    )
+    // Windows are half-open: what is learned at the very moment a briefing is made must lie before its end.
+    let just_now = SignedDuration::from_micros(1);
+    let learned = || clock.now().checked_sub(just_now).unwrap_or(Timestamp::MIN);
+    let synced = ingest::sync(store, id, source, roster, learned, |_, _| {}).await?;
+    Ok(synced.events)
 }

@@ -1,1 +1,8 @@
-//! The integration tests.
+//! The integration tests, one binary.
+
+mod briefing;
+mod cli;
+mod config;
+mod delivery;
+mod time;
+mod world;

@@ -1,0 +1,174 @@
+//! The binary as a user meets it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const TEAM: &str = "tests/fixtures/team/daybrief.toml";
+
+fn daybrief(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_daybrief"))
+        .args(args)
+        .env_remove("DAYBRIEF_CONFIG")
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_demo_prints_everybodys_morning_in_order_and_no_escapes() {
+    let output = daybrief(&["demo"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let out = text(&output.stdout);
+    assert!(!out.contains('\u{1b}'));
+    let order: Vec<usize> = [
+        "· Tess",
+        "· Anjali",
+        "· Jonas",
+        "· Inês",
+        "· Marcus",
+        "· Rosa",
+    ]
+    .iter()
+    .map(|name| out.find(name).expect(name))
+    .collect();
+    assert!(order.is_sorted(), "{order:?}");
+    assert!(out.contains("Wiremu Paki is away today"));
+    assert!(out.lines().all(|line| line.chars().count() <= 200));
+}
+
+#[test]
+fn usage_errors_exit_with_2_and_a_missing_configuration_with_1_and_the_next_step() {
+    assert_eq!(daybrief(&["brieff"]).status.code(), Some(2));
+    let output = daybrief(&["--config", "/nonexistent/daybrief.toml", "sync"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("daybrief init"));
+}
+
+#[test]
+fn a_second_sync_stores_nothing_twice_and_search_respects_the_asker() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let run = |args: &[&str]| daybrief(&[&["--config", TEAM, "--data-dir", data], args].concat());
+    let first = run(&["sync"]);
+    assert!(first.status.success(), "{}", text(&first.stderr));
+    assert!(text(&first.stdout).contains("new events"));
+    let second = text(&run(&["sync"]).stdout);
+    assert_eq!(second.matches("nothing new").count(), 4, "{second}");
+
+    let hits = |asker: &str| {
+        text(
+            &run(&[
+                "search",
+                "--as",
+                asker,
+                "in:#hiring-sync",
+                "salary",
+                "offer",
+                "candidate",
+                "--json",
+            ])
+            .stdout,
+        )
+    };
+    assert!(hits("ines").contains("hiring-sync"));
+    assert!(!hits("tess").contains("hiring-sync"));
+    let replay = |member: &str| {
+        text(
+            &run(&[
+                "replay",
+                "--from",
+                "2026-10-26",
+                "--to",
+                "2026-10-26",
+                "--member",
+                member,
+            ])
+            .stdout,
+        )
+    };
+    assert_eq!(replay("tess"), replay("tess"));
+    assert_eq!(replay("tess").lines().count(), 1);
+}
+
+#[test]
+fn broken_items_are_named_and_the_rest_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(
+        dir.path().join("daybrief.toml"),
+        "[connectors.tracker]\ntype = \"tickets\"\npath = \"t.jsonl\"\n[members.ana]\nhandles = { tracker = \"ana\" }\n",
+    )
+    .unwrap();
+    let good = r#"{"id":"A-1","created_at":"2026-11-20T10:00:00Z","title":"t","body":"b","reporter":"ana"}"#;
+    std::fs::write(
+        dir.path().join("t.jsonl"),
+        format!(
+            "{good}\n{{\"id\": \"A-2\", broken\n{}\n",
+            good.replace("A-1", "A-3")
+        ),
+    )
+    .unwrap();
+    let config = dir.path().join("daybrief.toml");
+    let run = |args: &[&str]| daybrief(&[&["--config", config.to_str().unwrap()], args].concat());
+    let output = run(&["sync"]);
+    assert!(output.status.success());
+    assert!(
+        text(&output.stdout).contains("2 new events in 2 threads, 1 item left out"),
+        "{}",
+        text(&output.stdout)
+    );
+    assert!(
+        text(&output.stderr).contains("t.jsonl:2"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(text(&run(&["status"]).stdout).contains("1 items left out"));
+}
+
+#[test]
+fn the_daemon_stops_on_sigterm_and_writes_one_file_a_briefing() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("t.jsonl"), "").unwrap();
+    // Around the clock, every day: somebody's day has always started.
+    let all_day = "day_start = \"00:00\"\nday_end = \"23:59\"\nworkdays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]\n";
+    let config = format!(
+        "[connectors.tracker]\ntype = \"tickets\"\npath = \"t.jsonl\"\n[sinks.files]\ntype = \"file\"\npath = \"out\"\n[delivery]\nsink = \"files\"\n[members.ana]\n{all_day}"
+    );
+    std::fs::write(dir.path().join("daybrief.toml"), config).unwrap();
+    let path = dir.path().join("daybrief.toml");
+    for signal in ["-KILL", "-TERM"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_daybrief"))
+            .args(["--config", path.to_str().unwrap(), "run"])
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(&dir.path().join("out"));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        assert!(
+            Command::new("kill")
+                .args([signal, &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let status = child.wait().unwrap();
+        assert_eq!(status.success(), signal == "-TERM");
+    }
+    let files: Vec<_> = std::fs::read_dir(dir.path().join("out")).unwrap().collect();
+    assert!(
+        (1..=2).contains(&files.len()),
+        "one briefing a day, two if midnight passed: {files:?}"
+    );
+}
+
+fn wait_for(path: &Path) {
+    for _ in 0..200 {
+        if path.exists() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("{} never came", path.display());
+}

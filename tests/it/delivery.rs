@@ -1,0 +1,190 @@
+//! Once, to the right people, whatever fails.
+
+use crate::world::{Mood, World};
+
+/// Ana in Lisbon, Bo in Berlin, Cy in New York; Bo asks Ana something overnight.
+fn world() -> World {
+    let mut world = World::new("2026-11-19T12:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "Europe/Berlin", "");
+    world.member("cy", "America/New_York", "");
+    world.chat(
+        "general",
+        "2026-11-18T10:00:00Z",
+        "ana",
+        "I put the new timetable on staging for everybody to look at.",
+    );
+    world.chat(
+        "general",
+        "2026-11-19T19:00:00Z",
+        "bo",
+        "<@UANA> could you send me the list of harbors before noon?",
+    );
+    world
+}
+
+#[test]
+fn a_briefing_comes_once_at_the_local_start_and_holds_the_ask() {
+    let mut world = world();
+    world.run_until("2026-11-20T12:00:00Z");
+    let sent = world.sent();
+    let ana: Vec<_> = sent
+        .iter()
+        .filter(|(key, ..)| key == "ana-2026-11-20")
+        .collect();
+    assert_eq!(ana.len(), 1);
+    assert_eq!(ana[0].1.to_string(), "2026-11-20T09:00:00Z");
+    let item = &ana[0].2.items[0];
+    assert_eq!(
+        item.citations[0].quote,
+        "could you send me the list of harbors before noon?"
+    );
+    world.check();
+}
+
+#[test]
+fn a_lost_answer_ends_with_exactly_one_message() {
+    let mut world = world();
+    world.run_until("2026-11-20T08:59:00Z");
+    world.mood(Mood::AnswerLost);
+    world.run_until("2026-11-20T09:00:00Z");
+    world.mood(Mood::Well);
+    world.run_until("2026-11-20T12:00:00Z");
+    assert_eq!(
+        world.sent_to("ana").len(),
+        2,
+        "one on the 19th, one on the 20th"
+    );
+    assert_eq!(world.state_of("ana", "2026-11-20"), Some("sent"));
+    world.check();
+}
+
+#[test]
+fn a_sink_that_is_down_for_two_hours_gets_the_briefing_afterwards() {
+    let mut world = world();
+    world.run_until("2026-11-20T08:59:00Z");
+    world.mood(Mood::Down);
+    world.run_until("2026-11-20T11:00:00Z");
+    assert_eq!(world.state_of("ana", "2026-11-20"), Some("failed"));
+    world.mood(Mood::Well);
+    world.run_until("2026-11-20T12:00:00Z");
+    assert_eq!(world.state_of("ana", "2026-11-20"), Some("sent"));
+    world.check();
+}
+
+#[test]
+fn after_a_crash_while_sending_the_sink_is_asked_first() {
+    for (arrived, cannot_look, state, messages) in [
+        (true, false, "sent", 2),
+        (false, false, "sent", 2),
+        (true, true, "unknown", 2),
+    ] {
+        let mut world = world();
+        world.run_until("2026-11-20T08:59:00Z");
+        if arrived {
+            world.run_until("2026-11-20T09:00:00Z");
+        } else {
+            world.mood(Mood::Down);
+            world.run_until("2026-11-20T09:00:00Z");
+            world.mood(Mood::Well);
+        }
+        world.crash();
+        // As if we had died between handing it over and hearing back.
+        let sql = "UPDATE deliveries SET state = 'sending', next_try_at = NULL WHERE member = 'ana' AND date = '2026-11-20'";
+        world
+            .store()
+            .write_now(|c| Ok(assert_eq!(c.execute(sql, [])?, 1)))
+            .unwrap();
+        world.sink.0.lock().unwrap().cannot_look = cannot_look;
+        world.run_until("2026-11-20T12:00:00Z");
+        assert_eq!(world.state_of("ana", "2026-11-20"), Some(state));
+        assert_eq!(world.sent_to("ana").len(), messages);
+        world.check();
+    }
+}
+
+#[test]
+fn what_is_deleted_before_a_second_try_does_not_come_back() {
+    let mut world = world();
+    let id = world.chat(
+        "general",
+        "2026-11-19T20:00:00Z",
+        "cy",
+        "<@UANA> can you tell me the code of the safe, 4711?",
+    );
+    world.run_until("2026-11-20T08:59:00Z");
+    world.mood(Mood::Down);
+    world.run_until("2026-11-20T09:10:00Z");
+    world.delete(&id);
+    world.mood(Mood::Well);
+    world.run_until("2026-11-20T12:00:00Z");
+    let all = format!("{:?}", world.sent_to("ana"));
+    assert!(
+        all.contains("list of harbors") && !all.contains("4711"),
+        "{all}"
+    );
+    world.check();
+}
+
+#[test]
+fn a_private_channel_reaches_its_members_only() {
+    let mut world = world();
+    world.chat(
+        "~hiring",
+        "2026-11-19T18:30:00Z",
+        "cy",
+        "<@UBO> <@UANA> do we offer her the senior position?",
+    );
+    world.run_until("2026-11-20T12:00:00Z");
+    assert!(format!("{:?}", world.sent_to("ana")).contains("senior position"));
+    assert!(!format!("{:?}", world.sent_to("bo")).contains("senior position"));
+    world.check();
+}
+
+#[test]
+fn a_source_that_breaks_is_a_named_gap_and_the_rest_goes_on() {
+    let mut world = world();
+    world.run_until("2026-11-20T08:00:00Z");
+    let mut config = std::fs::read_to_string(world.path("daybrief.toml")).unwrap();
+    config = config.replace("tickets.jsonl", "gone/tickets.jsonl");
+    world.set_config(config);
+    world.crash();
+    world.run_until("2026-11-20T12:00:00Z");
+    let ana = world.sent_to("ana").pop().unwrap();
+    assert!(
+        ana.gaps.iter().any(|gap| gap.of == "tracker"),
+        "{:?}",
+        ana.gaps
+    );
+    assert!(!ana.items.is_empty());
+    world.check();
+}
+
+#[test]
+fn with_nothing_to_say_and_no_quiet_line_nothing_is_sent() {
+    let mut world = World::new("2026-11-19T12:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.quiet_line = false;
+    world.run_until("2026-11-20T12:00:00Z");
+    assert!(world.sent().is_empty());
+    assert_eq!(world.state_of("ana", "2026-11-20"), Some("quiet"));
+    world.check();
+}
+
+#[test]
+fn an_own_ticket_that_is_due_needs_its_owner() {
+    let mut world = world();
+    world.ticket(serde_json::json!({
+        "id": "TIDE-7", "created_at": "2026-11-10T10:00:00Z", "title": "Print the winter tables", "body": "All twelve.",
+        "reporter": "bo", "assignee": "ana", "status": "open", "due": "2026-11-20"
+    }));
+    world.run_until("2026-11-20T12:00:00Z");
+    let ana = world.sent_to("ana").pop().unwrap();
+    let line = ana
+        .items
+        .iter()
+        .find(|item| item.threads[0].label == "TIDE-7")
+        .expect("a line for the ticket");
+    assert!(line.facts.contains("due today") && line.carried, "{line:?}");
+    world.check();
+}
