@@ -223,7 +223,7 @@ impl<S: ChatSink> Daemon<S> {
 
     async fn sync_one(&self, id: &ConnectorId) -> Result<usize> {
         let mut source = self.connectors[id].open(id, &self.base)?;
-        Ok(sync_source(&self.store, id, &mut source, &self.roster, &self.clock).await?)
+        sync_source(&self.store, id, &mut source, &self.roster, &self.clock).await
     }
 
     async fn note_trouble(&mut self, id: &ConnectorId, reason: String) -> Result<()> {
