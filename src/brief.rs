@@ -132,7 +132,10 @@ pub fn written(
     let news = news_of(night, member, roster);
     let ranked = rank(news, night, &reader);
     let selection = select(ranked, &style.caps);
-    let days_away = schedule::was_away(member, today);
+    // Who comes back on a Monday and is briefed on Tuesday still catches up.
+    let earliest_unsettled = schedule::next_start(member, night.window.after.0)
+        .map_or(today, |(date, _)| date.min(today));
+    let days_away = schedule::was_away(member, earliest_unsettled);
     let max_words = match days_away {
         None => style.max_words,
         Some(0..=5) => style.max_words.max(MAX_WORDS_AFTER_LEAVE),

@@ -1,21 +1,24 @@
 //! The daemon: reads the sources on an interval and briefs each member at the start of their own day.
 //!
-//! [`Daemon::step`] does what is due now and says when it wants to be called again; [`Daemon::run`] sleeps in between.
-//! Tests call the steps on a simulated clock.
+//! [`Daemon::step`] does what is due now and says when it wants to be called again; [`Daemon::run`] sleeps in between,
+//! in one place. Tests call the steps on a simulated clock.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use daybrief_index::Index;
-use jiff::{SignedDuration, Timestamp};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp, civil};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::brief::Style;
-use crate::brief::deliver::{Delivering, Outcome, deliver};
+use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver};
 use crate::clock::{Clock, LONGEST_SLEEP};
-use crate::connectors::{ConnectorConfig, Source};
+use crate::connectors::ConnectorConfig;
 use crate::ingest::{self, follow};
 use crate::model::{ConnectorId, Gap, Member, MemberId};
 use crate::roster::Roster;
@@ -23,15 +26,19 @@ use crate::schedule;
 use crate::sinks::ChatSink;
 use crate::store::{Store, deliveries, people, progress};
 
-/// How long a briefing waits for one last fetch.
-const LAST_FETCH: Duration = Duration::from_secs(30);
+/// How long a briefing waits for one last look at the sources.
+const LAST_FETCH: SignedDuration = SignedDuration::from_secs(30);
+/// How long a briefing that could not be made is left alone.
+const HELD_BACK: SignedDuration = SignedDuration::from_mins(5);
+/// The shortest sleep, so that nothing that is due for ever keeps the machine busy.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
 
-/// Everything a running daemon holds.
-pub struct Daemon<S> {
+/// What a daemon works on.
+pub struct Parts<S> {
     /// What is read.
     pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
     /// The folder that relative paths start from.
-    pub base: std::path::PathBuf,
+    pub base: PathBuf,
     /// The store.
     pub store: Store,
     /// The index.
@@ -46,135 +53,195 @@ pub struct Daemon<S> {
     pub quiet_line: bool,
     /// How long between two readings of the sources.
     pub sync_every: SignedDuration,
-    /// The time.
-    pub clock: Clock,
-    /// When the sources were last read to the end.
-    pub synced_at: Option<Timestamp>,
-    /// What was wrong with a source the last time, so that it is logged once.
-    pub troubles: BTreeMap<ConnectorId, String>,
 }
 
-impl<S: ChatSink> Daemon<S> {
-    /// Does what is due now; returns when something is due next.
-    ///
-    /// # Errors
-    /// When the store fails. A source, a sink or a member that fails is noted, and the rest goes on.
-    pub async fn step(&mut self) -> Result<Timestamp> {
-        let now = self.clock.now();
-        let due = self.due(now).await?;
-        let is_time = self.synced_at.is_none_or(|at| {
-            at.checked_add(self.sync_every)
-                .is_ok_and(|next| next <= now)
-        });
-        if is_time || !due.is_empty() {
-            self.sync().await?;
+/// A running daemon.
+pub struct Daemon<S> {
+    connectors: BTreeMap<ConnectorId, ConnectorConfig>,
+    base: PathBuf,
+    store: Store,
+    index: Arc<Index>,
+    roster: Roster,
+    sinks: BTreeMap<MemberId, S>,
+    style: Style,
+    quiet_line: bool,
+    sync_every: SignedDuration,
+    clock: Clock,
+    token: CancellationToken,
+    /// When the sources were last looked at.
+    synced_at: Option<Timestamp>,
+    /// What is wrong with a source, so that it is logged once.
+    troubles: BTreeMap<ConnectorId, Trouble>,
+    /// The last date that needs nothing more, by member; the outbox knows too, but is slower to ask.
+    settled: BTreeMap<MemberId, civil::Date>,
+    /// Briefings that could not be made, why, and until when they are left alone.
+    held: BTreeMap<MemberId, (String, Timestamp)>,
+    /// Whether the index could not follow the log.
+    is_index_behind: bool,
+}
+
+/// Why a source is not up to date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Trouble {
+    /// For the operator.
+    reason: String,
+    /// Since when.
+    since: Timestamp,
+    /// Whether it answers, only not fast enough.
+    is_slow: bool,
+}
+
+impl<S: ChatSink + Clone> Daemon<S> {
+    /// Puts a daemon together; nothing runs yet.
+    pub fn new(parts: Parts<S>, clock: Clock, token: CancellationToken) -> Daemon<S> {
+        Daemon {
+            connectors: parts.connectors,
+            base: parts.base,
+            store: parts.store,
+            index: Arc::new(parts.index),
+            roster: parts.roster,
+            sinks: parts.sinks,
+            style: parts.style,
+            quiet_line: parts.quiet_line,
+            sync_every: parts.sync_every,
+            clock,
+            token,
+            synced_at: None,
+            troubles: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            held: BTreeMap::new(),
+            is_index_behind: false,
         }
-        let mut next = self.synced_at.unwrap_or(now).checked_add(self.sync_every)?;
-        let gaps: Vec<Gap> = self
-            .troubles
-            .iter()
-            .map(|(id, reason)| Gap {
-                of: id.to_string(),
-                reason: format!("could not be read: {reason}"),
-            })
-            .collect();
-        for member in due {
-            // The clock moved while the sources were read: the window reaches to this moment.
-            let now = self.clock.now();
-            let with = Delivering {
-                store: &self.store,
-                roster: &self.roster,
-                style: &self.style,
-                quiet_line: self.quiet_line,
-                gaps: &gaps,
-            };
-            let Some(sink) = self.sinks.get(&member.id) else {
-                continue;
-            };
-            match deliver(&with, &member, sink, now).await {
-                Ok(Outcome::TryAgain(at)) => next = next.min(at),
-                Ok(_) => {}
-                Err(error) => {
-                    warn!(member = %member.id, error = %format!("{error:#}"), "The briefing of {} could not be made", member.id);
-                    let gap = Gap {
-                        of: format!("briefing of {}", member.id),
-                        reason: format!("{error:#}"),
-                    };
-                    self.store
-                        .write(move |c| progress::put_gap(c, &gap, now))
-                        .await?;
-                    next = next.min(now.checked_add(SignedDuration::from_mins(5))?);
-                }
-            }
-        }
-        let starts = self
-            .briefed()
-            .filter_map(|member| schedule::next_start(member, now))
-            .map(|(_, start)| start);
-        Ok(starts.fold(next, Timestamp::min))
     }
 
-    /// Runs until the token is cancelled.
+    /// Runs until the token is cancelled. A briefing that has begun is finished first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn run(&mut self, token: &CancellationToken) -> Result<()> {
-        let now = self.clock.now();
-        let first = self
-            .briefed()
-            .filter_map(|member| Some((schedule::next_start(member, now)?.1, member)))
-            .min_by_key(|(start, _)| *start);
-        match first {
-            Some((start, member)) => {
-                let local = start.to_zoned(member.time_zone.clone());
-                info!(
-                    members = self.briefed().count(),
-                    connectors = self.connectors.len(),
-                    "Started: {} members, {} connectors; next is {} at {}",
-                    self.briefed().count(),
-                    self.connectors.len(),
-                    member.id,
-                    local.strftime("%a %-d %b %H:%M %Z")
-                );
-            }
-            None => info!("Started; nobody is to be briefed"),
-        }
-        loop {
-            let next = tokio::select! {
-                () = token.cancelled() => break,
-                next = self.step() => next?,
-            };
+    pub async fn run(&mut self) -> Result<()> {
+        self.say_started();
+        while !self.token.is_cancelled() {
+            let next = self.step().await?;
             let wait =
                 Duration::try_from(next.duration_since(self.clock.now())).unwrap_or(Duration::ZERO);
             tokio::select! {
-                () = token.cancelled() => break,
-                () = tokio::time::sleep(wait.clamp(Duration::from_millis(200), LONGEST_SLEEP)) => {}
+                () = self.token.cancelled() => {}
+                () = tokio::time::sleep(wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)) => {}
             }
         }
         info!("Stopped");
         Ok(())
     }
 
-    fn briefed(&self) -> impl Iterator<Item = &Member> {
-        self.roster
-            .members
-            .iter()
-            .filter(|member| member.is_briefed)
+    /// Does what is due now; returns when something is due next.
+    ///
+    /// # Errors
+    /// When the store fails. A source, a sink or a member that fails is noted, and the rest goes on.
+    pub async fn step(&mut self) -> Result<Timestamp> {
+        let now = self.clock.now();
+        close_earlier(
+            &self.delivering(&[]),
+            |member| self.sinks.get(&member.id).cloned(),
+            now,
+        )
+        .await?;
+        let due = self.due(now).await?;
+        let is_sync_due = match self.synced_at {
+            Some(at) => at.checked_add(self.sync_every)? <= now,
+            None => true,
+        };
+        if is_sync_due || !due.is_empty() {
+            // Nobody's start waits for a long reading; it goes on where it was cut.
+            let first_start = self.next_start(now);
+            let limit = match first_start {
+                Some(start) if due.is_empty() => start.duration_since(now).max(LAST_FETCH),
+                _ => LAST_FETCH,
+            };
+            let token = self.token.clone();
+            tokio::select! {
+                // Each page is stored with its cursor, so a reading may be cut anywhere.
+                () = token.cancelled() => return Ok(now),
+                done = self.sync(limit) => done?,
+            }
+        }
+        for member in due {
+            if self.token.is_cancelled() {
+                return Ok(now);
+            }
+            self.brief(&member).await?;
+        }
+        self.follow().await?;
+        self.next_event(now).await
     }
 
-    /// Returns the members whose day has started and whose briefing of it is not settled.
+    /// Briefs one member whose day has started.
+    async fn brief(&mut self, member: &Member) -> Result<()> {
+        let Some(sink) = self.sinks.get(&member.id) else {
+            return Ok(());
+        };
+        // Windows end before `upto`: what the last look at the sources brought belongs to this one.
+        let now = match self.synced_at {
+            Some(at) => self
+                .clock
+                .now()
+                .max(at.checked_add(SignedDuration::from_micros(1))?),
+            None => self.clock.now(),
+        };
+        let gaps = self.gaps_for(member);
+        match deliver(&self.delivering(&gaps), member, sink, now).await {
+            Ok(Outcome::TryAgain(_)) => {
+                self.held.remove(&member.id);
+            }
+            Ok(_) => {
+                self.held.remove(&member.id);
+                self.settled
+                    .insert(member.id.clone(), schedule::work_date(member, now));
+            }
+            Err(error) => self.hold_back(member, format!("{error:#}"), now).await?,
+        }
+        Ok(())
+    }
+
+    /// Leaves a member's briefing alone for a while; says so once.
+    async fn hold_back(&mut self, member: &Member, reason: String, now: Timestamp) -> Result<()> {
+        let until = now.checked_add(HELD_BACK)?;
+        let before = self.held.insert(member.id.clone(), (reason.clone(), until));
+        if before.is_some_and(|(before, _)| before == reason) {
+            return Ok(());
+        }
+        warn!(member = %member.id, error = reason, "The briefing of {} could not be made", member.id);
+        let gap = Gap {
+            of: format!("briefing of {}", member.id),
+            reason,
+        };
+        self.store
+            .write(move |c| progress::put_gap(c, &gap, now))
+            .await
+    }
+
+    /// Returns the members whose day has started and whose briefing of it may be tried now.
     async fn due(&self, now: Timestamp) -> Result<Vec<Member>> {
         let started: Vec<Member> = self
             .briefed()
             .filter(|member| schedule::is_due(member, now))
+            .filter(|member| {
+                self.settled.get(&member.id) != Some(&schedule::work_date(member, now))
+                    && self
+                        .held
+                        .get(&member.id)
+                        .is_none_or(|(_, until)| *until <= now)
+            })
             .cloned()
             .collect();
+        if started.is_empty() {
+            return Ok(started);
+        }
         self.store
             .read(move |c| {
                 let mut due = Vec::new();
                 for member in started {
-                    let delivery =
-                        deliveries::delivery(c, &member.id, schedule::work_date(&member, now))?;
+                    let date = schedule::work_date(&member, now);
+                    let delivery = deliveries::delivery(c, &member.id, date)?;
                     let is_open = delivery.is_none_or(|delivery| {
                         !delivery.is_settled() && delivery.next_try_at.is_none_or(|at| at <= now)
                     });
@@ -187,73 +254,171 @@ impl<S: ChatSink> Daemon<S> {
             .await
     }
 
-    /// Reads every source, each on its own, and brings the index up to the log.
-    async fn sync(&mut self) -> Result<()> {
+    /// Returns when something is due after `now`: a reading, a start, another try.
+    async fn next_event(&self, now: Timestamp) -> Result<Timestamp> {
+        let next_sync = self.synced_at.unwrap_or(now).checked_add(self.sync_every)?;
+        let tries = self.store.read(deliveries::unsettled).await?;
+        let tries = tries.into_iter().filter_map(|open| open.next_try_at);
+        let held = self.held.values().map(|(_, until)| *until);
+        let events = tries.chain(held).chain(self.next_start(now));
+        Ok(events
+            .filter(|at| *at > now)
+            .fold(next_sync, Timestamp::min))
+    }
+
+    fn next_start(&self, now: Timestamp) -> Option<Timestamp> {
+        self.briefed()
+            .filter_map(|member| Some(schedule::next_start(member, now)?.1))
+            .min()
+    }
+
+    fn briefed(&self) -> impl Iterator<Item = &Member> {
+        self.roster
+            .members
+            .iter()
+            .filter(|member| member.is_briefed)
+    }
+
+    fn delivering<'a>(&'a self, gaps: &'a [Gap]) -> Delivering<'a> {
+        Delivering {
+            store: &self.store,
+            roster: &self.roster,
+            style: &self.style,
+            quiet_line: self.quiet_line,
+            gaps,
+        }
+    }
+
+    /// Returns what is missing from a member's briefing, in words and times for them; the log has the operator's.
+    fn gaps_for(&self, member: &Member) -> Vec<Gap> {
+        self.troubles
+            .iter()
+            .map(|(id, trouble)| {
+                let since = trouble.since.to_zoned(member.time_zone.clone());
+                let what = if trouble.is_slow {
+                    "has not been read to its end since"
+                } else {
+                    "could not be read since"
+                };
+                Gap {
+                    of: id.to_string(),
+                    reason: format!("{what} {}", since.strftime("%a %H:%M")),
+                }
+            })
+            .collect()
+    }
+
+    /// Reads every source, side by side, each on its own.
+    async fn sync(&mut self, limit: SignedDuration) -> Result<()> {
+        let limit_secs = limit.as_secs();
+        let limit = Duration::try_from(limit).unwrap_or_default();
+        let readings = self.connectors.keys().map(async |id| {
+            let read = tokio::time::timeout(limit, self.sync_one(id)).await;
+            (id.clone(), read)
+        });
+        let readings = join_all(readings).await;
         let mut events = 0;
-        let ids: Vec<ConnectorId> = self.connectors.keys().cloned().collect();
-        for id in ids {
-            match tokio::time::timeout(LAST_FETCH, self.sync_one(&id)).await {
+        for (id, read) in readings {
+            match read {
                 Ok(Ok(count)) => {
                     events += count;
                     if self.troubles.remove(&id).is_some() {
                         info!(connector = %id, "{id} can be read again");
                     }
                 }
-                Ok(Err(error)) => self.note_trouble(&id, format!("{:#}", error)).await?,
+                Ok(Err(error)) => self.note_trouble(&id, format!("{error:#}"), false).await?,
                 Err(_) => {
-                    self.note_trouble(&id, "it took more than 30 seconds".into())
-                        .await?
+                    let reason = format!("it was not read to its end within {limit_secs} s");
+                    self.note_trouble(&id, reason, true).await?;
                 }
             }
         }
         self.synced_at = Some(self.clock.now());
+        if events > 0 {
+            info!(events, "Read {events} new events");
+        }
         let (people, spaces) = self
             .store
             .read(|c| Ok((people::people(c, None)?, people::spaces(c)?)))
             .await?;
         self.roster = self.roster.renewed(people, spaces);
-        if events > 0 {
-            info!(events, "Read {events} new events");
-        }
-        if let Err(error) = follow::follow(&self.store, &self.index, &self.roster, |_, _| {}) {
-            warn!(error = %format!("{error:#}"), "The index is behind; the next sync tries again");
-        }
         Ok(())
     }
 
     async fn sync_one(&self, id: &ConnectorId) -> Result<usize> {
         let mut source = self.connectors[id].open(id, &self.base)?;
-        sync_source(&self.store, id, &mut source, &self.roster, &self.clock).await
+        let now = || self.clock.now();
+        let synced =
+            ingest::sync(&self.store, id, &mut source, &self.roster, now, |_, _| {}).await?;
+        Ok(synced.events)
     }
 
-    async fn note_trouble(&mut self, id: &ConnectorId, reason: String) -> Result<()> {
-        if self.troubles.insert(id.clone(), reason.clone()).as_ref() == Some(&reason) {
+    async fn note_trouble(
+        &mut self,
+        id: &ConnectorId,
+        reason: String,
+        is_slow: bool,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        let before = self.troubles.get(id);
+        if before
+            .is_some_and(|before| before.is_slow == is_slow && (is_slow || before.reason == reason))
+        {
             return Ok(());
         }
-        warn!(connector = %id, "{id} cannot be read: {reason}");
-        let (gap, now) = (
-            Gap {
-                of: id.to_string(),
-                reason,
-            },
-            self.clock.now(),
-        );
+        let trouble = Trouble {
+            reason: reason.clone(),
+            since: before.map_or(now, |before| before.since),
+            is_slow,
+        };
+        self.troubles.insert(id.clone(), trouble);
+        warn!(connector = %id, error = reason, "{id} cannot be read; the others go on");
+        let gap = Gap {
+            of: id.to_string(),
+            reason,
+        };
         self.store
             .write(move |c| progress::put_gap(c, &gap, now))
             .await
     }
-}
 
-async fn sync_source<T: Source>(
-    store: &Store,
-    id: &ConnectorId,
-    source: &mut T,
-    roster: &Roster,
-    clock: &Clock,
-) -> Result<usize> {
-    // Windows are half-open: what is learned at the very moment a briefing is made must lie before its end.
-    let just_now = SignedDuration::from_micros(1);
-    let learned = || clock.now().checked_sub(just_now).unwrap_or(Timestamp::MIN);
-    let synced = ingest::sync(store, id, source, roster, learned, |_, _| {}).await?;
-    Ok(synced.events)
+    /// Brings the index up to the log. No briefing waits for it.
+    async fn follow(&mut self) -> Result<()> {
+        let (store, index, roster) = (self.store.clone(), self.index.clone(), self.roster.clone());
+        let followed =
+            tokio::task::spawn_blocking(move || follow::follow(&store, &index, &roster, |_, _| {}))
+                .await
+                .context("the task that follows the log stopped")?;
+        match followed {
+            Ok(_) => self.is_index_behind = false,
+            Err(error) if !self.is_index_behind => {
+                self.is_index_behind = true;
+                warn!(error = %format!("{error:#}"), "The index is behind the log; the next sync tries again");
+            }
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    fn say_started(&self) {
+        let now = self.clock.now();
+        let (members, connectors) = (self.briefed().count(), self.connectors.len());
+        let first = self
+            .briefed()
+            .filter_map(|member| Some((schedule::next_start(member, now)?.1, member)))
+            .min_by_key(|(start, _)| *start);
+        match first {
+            Some((start, member)) => {
+                let local = start.to_zoned(member.time_zone.clone());
+                let local = local.strftime("%a %-d %b %H:%M %Z");
+                info!(
+                    members,
+                    connectors,
+                    "Started: {members} members, {connectors} connectors; the next day to start is that of {} at {local}",
+                    member.id,
+                );
+            }
+            None => info!(connectors, "Started; nobody is to be briefed"),
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Where briefings go: the seam, and the two sinks that need nothing else.
 
+use std::fs::File;
 use std::future::Future;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -79,15 +80,16 @@ impl ChatSink for Sink {
             Sink::Console => {
                 let screen = Screen::default();
                 let text = render::terminal(message.briefing, message.to, message.now, &screen);
-                writeln!(
-                    std::io::stdout().lock(),
-                    "── {} ──\n\n{}\n",
-                    message.key,
-                    text.trim_end()
-                )?;
+                let mut out = std::io::stdout().lock();
+                write!(out, "── {} ──\n\n{}\n\n", message.key, text.trim_end())?;
+                out.flush()?;
                 Ok(Receipt("console".into()))
             }
-            Sink::Folder(dir) => write_file(dir, message),
+            Sink::Folder(dir) => {
+                let text = render::markdown(message.briefing, message.to, message.now);
+                let (dir, key) = (dir.clone(), message.key.to_owned());
+                tokio::task::spawn_blocking(move || write_file(&dir, &key, &text)).await?
+            }
         }
     }
 
@@ -95,37 +97,74 @@ impl ChatSink for Sink {
         match self {
             Sink::Console => Ok(Found::CannotTell),
             Sink::Folder(dir) => {
-                let path = path_of(dir, key);
-                Ok(if path.exists() {
-                    Found::Yes(Receipt(path.display().to_string()))
-                } else {
-                    Found::No
-                })
+                let (dir, key) = (dir.clone(), key.to_owned());
+                tokio::task::spawn_blocking(move || find_file(&dir, &key)).await?
             }
         }
     }
 }
 
 /// Writes one briefing to a file of its own: under another name first, so that a file with the right name is whole.
-fn write_file(dir: &Path, message: Message<'_>) -> Result<Receipt> {
+fn write_file(dir: &Path, key: &str, text: &str) -> Result<Receipt> {
     std::fs::create_dir_all(dir)
         .with_context(|| format!("cannot make the folder {}", dir.display()))?;
-    let path = path_of(dir, message.key);
+    let path = path_of(dir, key);
     let half = path.with_extension("md.part");
-    let text = render::markdown(message.briefing, message.to, message.now);
     let mut file =
-        std::fs::File::create(&half).with_context(|| format!("cannot write {}", half.display()))?;
-    writeln!(
-        file,
-        "<!-- daybrief {} -->\n{}",
-        message.key,
-        text.trim_end()
-    )?;
+        File::create(&half).with_context(|| format!("cannot write {}", half.display()))?;
+    write!(file, "{}\n{}\n", first_line(key), text.trim_end())?;
     file.sync_all()?;
     std::fs::rename(&half, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    // The new name survives a power cut only once its folder is on the disk too.
+    File::open(dir)?.sync_all()?;
     Ok(Receipt(path.display().to_string()))
 }
 
+/// Looks for the file of a key; a file of that name that holds another key is not it.
+fn find_file(dir: &Path, key: &str) -> Result<Found> {
+    let path = path_of(dir, key);
+    match std::fs::read_to_string(&path) {
+        Ok(text) if text.lines().next() == Some(&first_line(key)) => {
+            Ok(Found::Yes(Receipt(path.display().to_string())))
+        }
+        Ok(_) => Ok(Found::No),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::No),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+fn first_line(key: &str) -> String {
+    format!("<!-- daybrief {key} -->")
+}
+
+/// Returns the file of a key, `<date>-<member>.md`, so that a listing is in the order of time.
 fn path_of(dir: &Path, key: &str) -> PathBuf {
-    dir.join(format!("{key}.md"))
+    let dated = key
+        .len()
+        .checked_sub("-2026-11-23".len())
+        .and_then(|at| key.split_at_checked(at))
+        .map(|(member, date)| format!("{}-{member}.md", &date[1..]));
+    dir.join(dated.unwrap_or_else(|| format!("{key}.md")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_found_by_its_key_and_by_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = "ana-2026-11-23";
+        assert_eq!(find_file(dir.path(), key).unwrap(), Found::No);
+        let receipt = write_file(dir.path(), key, "# Good morning\n").unwrap();
+        assert!(receipt.0.ends_with("/2026-11-23-ana.md"), "{receipt:?}");
+        assert_eq!(find_file(dir.path(), key).unwrap(), Found::Yes(receipt));
+        let text = std::fs::read_to_string(dir.path().join("2026-11-23-ana.md")).unwrap();
+        assert_eq!(text, "<!-- daybrief ana-2026-11-23 -->\n# Good morning\n");
+        let names = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(names, 1, "the half-written name is gone");
+
+        std::fs::write(dir.path().join("2026-11-24-ana.md"), "notes of my own\n").unwrap();
+        assert_eq!(find_file(dir.path(), "ana-2026-11-24").unwrap(), Found::No);
+    }
 }

@@ -1,20 +1,29 @@
 //! One briefing out, once: planned, checked again, handed to the sink, settled. Whatever crashes, never twice.
+//!
+//! Each step is committed before the next begins, so that a new process finds out from the outbox how far the old one
+//! came. What the sink surely did not take before the local day was over is `missed`, and the next morning's window
+//! reaches back over it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use anyhow::Result;
-use jiff::{SignedDuration, Timestamp};
+use anyhow::{Context, Result};
+use jiff::{SignedDuration, Timestamp, civil};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::{Style, briefing, render, window_of};
-use crate::model::{Briefing, Gap, Member, Seq};
+use crate::model::{AudienceId, Briefing, Citation, Gap, Learned, Member, Seq, ThreadRef, Window};
 use crate::roster::Roster;
 use crate::schedule;
-use crate::sinks::{ChatSink, Found, Message};
+use crate::sinks::{ChatSink, Found, Message, Receipt};
 use crate::store::deliveries::{self, Delivery, State, key_of};
 use crate::store::{Store, audiences, events, progress};
+use crate::text::stands_in;
+
+/// How long a sink may take; then it counts as failed.
+const LONGEST_SEND: Duration = Duration::from_secs(60);
 
 /// How one attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +36,8 @@ pub enum Outcome {
     TryAgain(Timestamp),
     /// Nobody can say whether it arrived; a gap says so.
     Unknown,
+    /// The day it was for is over; the next briefing covers it.
+    Missed,
 }
 
 /// What a delivery needs besides the member and the sink.
@@ -44,6 +55,15 @@ pub struct Delivering<'a> {
     pub gaps: &'a [Gap],
 }
 
+/// A briefing that is in the outbox and has not left.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// As it was when it was planned.
+    pub briefing: Briefing,
+    /// The end of the window before; what was learned since and happened before is late.
+    previous_upto: Option<Learned>,
+}
+
 /// Delivers a member's briefing of this moment's work date, unless it is settled already.
 ///
 /// # Errors
@@ -54,93 +74,142 @@ pub async fn deliver<S: ChatSink>(
     sink: &S,
     now: Timestamp,
 ) -> Result<Outcome> {
-    let date = schedule::work_date(member, now);
-    let key = key_of(&member.id, date);
-    let id = member.id.clone();
+    let (id, date) = (member.id.clone(), schedule::work_date(member, now));
     let before = with
         .store
         .read(move |c| deliveries::delivery(c, &id, date))
         .await?;
-    if let Some(before) = &before
-        && let Some(outcome) = outcome_of_earlier(with, before, sink, now).await?
+    if let Some(before) = before
+        && let Some(outcome) = resume(with, member, before, sink, now).await?
     {
         return Ok(outcome);
     }
+    let planned = plan(with, member, now).await?;
+    match begin(with, member, planned, now).await? {
+        Some(briefing) => hand_over(with, member, &briefing, sink, now).await,
+        None => Ok(Outcome::Quiet),
+    }
+}
 
-    // Planned and committed before anything leaves.
+/// Makes a briefing and puts it into the outbox; what was planned there before for the same date is replaced.
+///
+/// # Errors
+/// When the store fails.
+pub async fn plan(with: &Delivering<'_>, member: &Member, now: Timestamp) -> Result<Planned> {
     let (owned, roster, style, gaps) = (
         member.clone(),
         with.roster.clone(),
         *with.style,
         with.gaps.to_vec(),
     );
-    let made = with
+    let planned = with
         .store
         .read(move |c| {
-            let (window, previous) = window_of(c, &owned, now)?;
-            briefing(c, &owned, &roster, window, previous, &style, gaps)
+            let (window, previous_upto) = window_of(c, &owned, now)?;
+            let briefing = briefing(c, &owned, &roster, window, previous_upto, &style, gaps)?;
+            Ok(Planned {
+                briefing,
+                previous_upto,
+            })
         })
         .await?;
-    let body = render::to_json(&made).to_string();
-    let (id, window, hash) = (member.id.clone(), made.window, hash_of(&body));
-    with.store
-        .write(move |c| deliveries::plan(c, &id, date, &window, &hash, &body).map(|_| ()))
-        .await?;
-    if made.is_quiet() && !with.quiet_line {
-        settle(with, member, date, State::Quiet, None, now, None).await?;
-        return Ok(Outcome::Quiet);
-    }
+    let made = planned.briefing.clone();
+    with.store.write(move |c| put_planned(c, &made)).await?;
+    Ok(planned)
+}
 
-    let id = member.id.clone();
+/// Checks a planned briefing against the store as it is now and marks it as handed over; `None` when nothing is left to
+/// say, and it is settled as quiet.
+///
+/// Check and mark are one transaction. A briefing that no longer stands is made anew for the same window, so that its
+/// counts and its headline hold too.
+///
+/// # Errors
+/// When the store fails, or when it is not waiting to be sent.
+pub async fn begin(
+    with: &Delivering<'_>,
+    member: &Member,
+    planned: Planned,
+    now: Timestamp,
+) -> Result<Option<Briefing>> {
+    let (owned, roster, style, quiet_line) = (
+        member.clone(),
+        with.roster.clone(),
+        *with.style,
+        with.quiet_line,
+    );
     with.store
-        .write(move |c| deliveries::begin(c, &id, date))
-        .await?;
-    // What was readable a moment ago may be deleted or closed to the reader now.
-    let owned = member.clone();
-    let (checked, seqs) = with
-        .store
-        .read(move |c| still_readable(c, &owned, made))
-        .await?;
+        .write(move |c| {
+            let Planned {
+                briefing: mut made,
+                previous_upto,
+            } = planned;
+            if still_standing(c, &owned, made.clone(), previous_upto)? != made {
+                let (window, gaps) = (made.window, std::mem::take(&mut made.gaps));
+                let again = briefing(c, &owned, &roster, window, previous_upto, &style, gaps)?;
+                made = still_standing(c, &owned, again, previous_upto)?;
+                put_planned(c, &made)?;
+            }
+            // With a source missing nobody knows that the morning is quiet.
+            if made.is_quiet() && made.gaps.is_empty() && !quiet_line {
+                deliveries::settle(c, &owned.id, made.date, State::Quiet, None, now, None)?;
+                return Ok(None);
+            }
+            deliveries::begin(c, &owned.id, made.date)?;
+            Ok(Some(made))
+        })
+        .await
+}
+
+/// Hands a briefing that was begun to the sink and settles it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hand_over<S: ChatSink>(
+    with: &Delivering<'_>,
+    member: &Member,
+    made: &Briefing,
+    sink: &S,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let key = key_of(&member.id, made.date);
     let message = Message {
         key: &key,
         to: member,
-        briefing: &checked,
+        briefing: made,
         now,
     };
-    match sink.send(message).await {
-        Ok(receipt) => {
-            let id = member.id.clone();
-            with.store
-                .write(move |c| {
-                    deliveries::put_shown(c, &id, date, &seqs)?;
-                    deliveries::settle(c, &id, date, State::Sent, Some(&receipt.0), now, None)
-                })
-                .await?;
-            info!(member = %member.id, items = checked.items.len(), "Briefed {}: {} lines", member.id, checked.items.len());
-            Ok(Outcome::Sent)
+    let sent = tokio::time::timeout(LONGEST_SEND, sink.send(message)).await;
+    let error = match sent {
+        Ok(Ok(receipt)) => return settle_sent(with, member, made.clone(), receipt, now).await,
+        Ok(Err(error)) => error,
+        Err(_) => anyhow::anyhow!("it took longer than {} s", LONGEST_SEND.as_secs()),
+    };
+    let reason = format!("{error:#}");
+    // A sink may fail after it has accepted.
+    match sink.find(&key).await {
+        Ok(Found::Yes(receipt)) => settle_sent(with, member, made.clone(), receipt, now).await,
+        Ok(Found::CannotTell) => {
+            warn!(member = %member.id, error = reason, "Nobody knows whether the briefing of {} went out", member.id);
+            settle_unknown(with, member, made.date, now).await
         }
-        Err(error) => {
-            warn!(member = %member.id, error = %format!("{error:#}"), "The briefing of {} did not go out; trying again", member.id);
-            let attempts = before.map_or(0, |before| before.attempts) + 1;
-            again_later(with, member, date, attempts, now).await
-        }
+        Ok(Found::No) | Err(_) => again_later(with, member, made.date, &reason, now).await,
     }
 }
 
-/// Returns how a delivery that was begun before ended, or `None` when it may be made anew.
-async fn outcome_of_earlier<S: ChatSink>(
+/// Returns how a delivery that was begun before ended, or `None` when it is to be made anew.
+async fn resume<S: ChatSink>(
     with: &Delivering<'_>,
-    before: &Delivery,
+    member: &Member,
+    before: Delivery,
     sink: &S,
     now: Timestamp,
 ) -> Result<Option<Outcome>> {
-    let Some(member) = with.roster.member(&before.member) else {
-        return Ok(Some(Outcome::Unknown));
-    };
     match before.state {
         State::Sent => Ok(Some(Outcome::Sent)),
         State::Quiet => Ok(Some(Outcome::Quiet)),
         State::Unknown => Ok(Some(Outcome::Unknown)),
+        State::Missed => Ok(Some(Outcome::Missed)),
         State::Planned => Ok(None),
         State::Failed if before.next_try_at.is_some_and(|at| now < at) => {
             Ok(before.next_try_at.map(Outcome::TryAgain))
@@ -148,77 +217,146 @@ async fn outcome_of_earlier<S: ChatSink>(
         // We died between handing it over and hearing back, or the sink failed: it may be there.
         State::Sending | State::Failed => match sink.find(&before.key()).await {
             Ok(Found::Yes(receipt)) => {
-                settle(
-                    with,
-                    member,
-                    before.date,
-                    State::Sent,
-                    Some(receipt.0),
-                    now,
-                    None,
-                )
-                .await?;
-                Ok(Some(Outcome::Sent))
+                let made = body_of(&before)?;
+                settle_sent(with, member, made, receipt, now)
+                    .await
+                    .map(Some)
             }
             Ok(Found::No) => {
-                settle(with, member, before.date, State::Planned, None, now, None).await?;
+                settle(with, member, before.date, State::Planned, now, None).await?;
                 Ok(None)
             }
-            Ok(Found::CannotTell) => {
-                let reason = "we stopped while it was being sent, and the sink cannot tell whether it arrived";
-                put_gap(with, before.key(), reason, now).await?;
-                settle(with, member, before.date, State::Unknown, None, now, None).await?;
-                Ok(Some(Outcome::Unknown))
-            }
-            Err(_) => again_later(with, member, before.date, before.attempts + 1, now)
+            Ok(Found::CannotTell) => settle_unknown(with, member, before.date, now)
                 .await
                 .map(Some),
+            Err(error) => {
+                let reason = format!("{error:#}");
+                again_later(with, member, before.date, &reason, now)
+                    .await
+                    .map(Some)
+            }
         },
     }
 }
 
-/// Puts a delivery off: twice as long each time, at most half an hour.
+/// Settles what an earlier day left open, when its reader's local day is over.
+///
+/// # Errors
+/// When the store fails.
+pub async fn close_earlier<S: ChatSink>(
+    with: &Delivering<'_>,
+    sink_of: impl Fn(&Member) -> Option<S>,
+    now: Timestamp,
+) -> Result<()> {
+    for open in with.store.read(deliveries::unsettled).await? {
+        let Some(member) = with.roster.member(&open.member) else {
+            let (id, date) = (open.member.clone(), open.date);
+            let close = move |c: &Connection| {
+                deliveries::settle(c, &id, date, State::Missed, None, now, None)
+            };
+            with.store.write(close).await?;
+            continue;
+        };
+        if open.date >= schedule::work_date(member, now) {
+            continue;
+        }
+        let found = match (open.state, sink_of(member)) {
+            (State::Sending | State::Failed, Some(sink)) => sink.find(&open.key()).await.ok(),
+            _ => None,
+        };
+        match found {
+            Some(Found::Yes(receipt)) => {
+                settle_sent(with, member, body_of(&open)?, receipt, now).await?;
+            }
+            Some(Found::CannotTell) => {
+                settle_unknown(with, member, open.date, now).await?;
+            }
+            Some(Found::No) | None => {
+                warn!(member = %member.id, date = %open.date, "The briefing of {} for {} did not go out; the next one covers it", member.id, open.date);
+                let reason = "it did not go out before the day was over; the next one covers it";
+                put_gap(with, open.key(), reason, now).await?;
+                settle(with, member, open.date, State::Missed, now, None).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Puts a delivery off: twice as long each time, at most half an hour. [`close_earlier`] ends it with the day.
 async fn again_later(
     with: &Delivering<'_>,
     member: &Member,
-    date: jiff::civil::Date,
-    attempts: u32,
+    date: civil::Date,
+    reason: &str,
     now: Timestamp,
 ) -> Result<Outcome> {
-    let wait = SignedDuration::from_secs(30 * (1_i64 << attempts.min(6)))
-        .min(SignedDuration::from_mins(30));
-    let next = now.checked_add(wait)?;
-    if attempts == 1 {
-        put_gap(
-            with,
-            key_of(&member.id, date),
-            "the sink did not take it yet; it is tried again",
-            now,
-        )
+    let id = member.id.clone();
+    let stored = with
+        .store
+        .read(move |c| deliveries::delivery(c, &id, date))
         .await?;
+    let attempts = stored.map_or(1, |stored| stored.attempts);
+    let wait = SignedDuration::from_secs(30 << attempts.min(6)).min(SignedDuration::from_mins(30));
+    let next = now.checked_add(wait)?;
+    if attempts <= 1 {
+        warn!(member = %member.id, error = reason, "The briefing of {} did not go out; trying again while the day lasts", member.id);
+        let gap = "the sink did not take it yet; it is tried again while the day lasts";
+        put_gap(with, key_of(&member.id, date), gap, now).await?;
     }
-    settle(with, member, date, State::Failed, None, now, Some(next)).await?;
+    settle(with, member, date, State::Failed, now, Some(next)).await?;
     Ok(Outcome::TryAgain(next))
+}
+
+async fn settle_sent(
+    with: &Delivering<'_>,
+    member: &Member,
+    made: Briefing,
+    receipt: Receipt,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let (id, lines) = (member.id.clone(), made.items.len());
+    with.store
+        .write(move |c| {
+            let seqs = cited_positions(c, &made)?;
+            deliveries::put_shown(c, &id, made.date, &seqs)?;
+            let receipt = Some(receipt.0.as_str());
+            deliveries::settle(c, &id, made.date, State::Sent, receipt, now, None)
+        })
+        .await?;
+    info!(member = %member.id, lines, "Briefed {}: {lines} lines", member.id);
+    Ok(Outcome::Sent)
+}
+
+async fn settle_unknown(
+    with: &Delivering<'_>,
+    member: &Member,
+    date: civil::Date,
+    now: Timestamp,
+) -> Result<Outcome> {
+    let reason =
+        "it was being sent when something broke, and its sink cannot tell whether it arrived";
+    put_gap(with, key_of(&member.id, date), reason, now).await?;
+    settle(with, member, date, State::Unknown, now, None).await?;
+    Ok(Outcome::Unknown)
 }
 
 async fn settle(
     with: &Delivering<'_>,
     member: &Member,
-    date: jiff::civil::Date,
+    date: civil::Date,
     state: State,
-    receipt: Option<String>,
     now: Timestamp,
     next: Option<Timestamp>,
 ) -> Result<()> {
     let id = member.id.clone();
     with.store
-        .write(move |c| deliveries::settle(c, &id, date, state, receipt.as_deref(), now, next))
+        .write(move |c| deliveries::settle(c, &id, date, state, None, now, next))
         .await
 }
 
-async fn put_gap(with: &Delivering<'_>, of: String, reason: &str, now: Timestamp) -> Result<()> {
+async fn put_gap(with: &Delivering<'_>, key: String, reason: &str, now: Timestamp) -> Result<()> {
     let gap = Gap {
-        of,
+        of: format!("briefing {key}"),
         reason: reason.to_owned(),
     };
     with.store
@@ -226,47 +364,111 @@ async fn put_gap(with: &Delivering<'_>, of: String, reason: &str, now: Timestamp
         .await
 }
 
-/// Drops every citation that is gone or that the reader may no longer read, and the lines that rested on nothing else.
-/// Returns the rest and the positions it cites.
-pub fn still_readable(
+fn put_planned(c: &Connection, made: &Briefing) -> Result<()> {
+    let body = render::to_json(made).to_string();
+    let hash: String = Sha256::digest(body.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let may_go = deliveries::plan(c, &made.member, made.date, &made.window, &hash, &body)?;
+    anyhow::ensure!(
+        may_go,
+        "the briefing {} is on its way or settled already",
+        key_of(&made.member, made.date)
+    );
+    Ok(())
+}
+
+fn body_of(delivery: &Delivery) -> Result<Briefing> {
+    let value = serde_json::from_str(&delivery.body)
+        .with_context(|| format!("the stored briefing {} is damaged", delivery.key()))?;
+    render::from_json(&value)
+}
+
+/// Returns the positions in the log of what a briefing's lines cite.
+fn cited_positions(c: &Connection, made: &Briefing) -> Result<Vec<Seq>> {
+    let mut seqs = BTreeSet::new();
+    for citation in made.items.iter().flat_map(|item| &item.citations) {
+        seqs.extend(events::find_event(c, &citation.event)?.map(|event| event.seq));
+    }
+    Ok(seqs.into_iter().collect())
+}
+
+/// Returns the briefing without every citation that is gone, that the reader may no longer read, whose words changed or
+/// that lies outside of the window, and without the lines that rested on nothing else.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn still_standing(
     c: &Connection,
     member: &Member,
     mut made: Briefing,
-) -> Result<(Briefing, Vec<Seq>)> {
-    let readable = audiences::readable_by(c, Some(member))?;
-    let mut seqs = BTreeMap::new();
+    previous_upto: Option<Learned>,
+) -> Result<Briefing> {
+    let check = Check {
+        c,
+        readable: audiences::readable_by(c, Some(member))?,
+        window: made.window,
+        late_from: previous_upto.map_or(made.window.after, |upto| upto.min(made.window.after)),
+    };
     let mut items = Vec::with_capacity(made.items.len());
     for mut item in std::mem::take(&mut made.items) {
         let mut kept = Vec::with_capacity(item.citations.len());
+        let mut is_new = false;
         for citation in std::mem::take(&mut item.citations) {
-            if let Some((seq, audience)) = events::present(c, &citation.event)?
-                && readable.contains(&audience)
-            {
-                seqs.insert(citation.event.clone(), seq);
+            if let Some(cited) = check.stands(&citation)? {
+                is_new |= cited;
                 kept.push(citation);
             }
         }
         item.citations = kept;
-        if !item.citations.is_empty() {
+        if !item.citations.is_empty() && (item.carried || is_new) {
             items.push(item);
         }
     }
     made.items = items;
-    let mut waiting = Vec::new();
+    let mut waiting = Vec::with_capacity(made.waiting.len());
     for wait in std::mem::take(&mut made.waiting) {
-        if events::present(c, &wait.citation.event)?
-            .is_some_and(|(_, audience)| readable.contains(&audience))
-        {
+        if check.stands(&wait.citation)?.is_some() {
             waiting.push(wait);
         }
     }
     made.waiting = waiting;
-    Ok((made, seqs.into_values().collect()))
+    let mut also = Vec::with_capacity(made.also.len());
+    for thread in std::mem::take(&mut made.also) {
+        if check.may_be_named(&thread)? {
+            also.push(thread);
+        }
+    }
+    made.also = also;
+    Ok(made)
 }
 
-fn hash_of(body: &str) -> String {
-    Sha256::digest(body.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+/// What a citation is checked against.
+struct Check<'a> {
+    c: &'a Connection,
+    readable: BTreeSet<AudienceId>,
+    window: Window,
+    late_from: Learned,
+}
+
+impl Check<'_> {
+    /// Returns whether the cited event is new in the window; `None` when it may not be cited.
+    fn stands(&self, citation: &Citation) -> Result<Option<bool>> {
+        let Some(cited) = events::present(self.c, &citation.event)? else {
+            return Ok(None);
+        };
+        let (learned, window) = (cited.learned, &self.window);
+        let is_known = learned < window.upto && cited.seq <= window.upto_seq;
+        let may_stand = is_known
+            && self.readable.contains(&cited.audience)
+            && stands_in(&citation.quote, &cited.text);
+        let is_late = learned >= self.late_from && cited.occurred_at < self.late_from.0;
+        Ok(may_stand.then_some(learned >= window.after || is_late))
+    }
+
+    fn may_be_named(&self, thread: &ThreadRef) -> Result<bool> {
+        let stored = events::find_thread(self.c, &thread.id)?;
+        Ok(stored.is_some_and(|stored| self.readable.contains(&stored.audience)))
+    }
 }

@@ -6,13 +6,19 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use serde_json::json;
 
+use super::run::sink_of;
 use super::site::Site;
 use super::{Global, output};
+use crate::brief::deliver::{Delivering, Outcome, deliver};
 use crate::brief::{briefing, render, window_of};
+use crate::lock::InstanceLock;
 use crate::model::{Learned, Member, MemberId};
+use crate::schedule;
+use crate::store::deliveries;
 
-/// Prints one member's briefing; nothing is sent and nothing is remembered.
+/// Prints one member's briefing; nothing is sent and nothing is remembered, unless you say `--send`.
 #[derive(Debug, Args)]
 pub struct Brief {
     /// The member, as in the configuration.
@@ -27,6 +33,9 @@ pub struct Brief {
     /// How to print it.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Send it to the member's sink, now; it takes the place of the day's briefing.
+    #[arg(long, conflicts_with_all = ["at", "since", "format"])]
+    send: bool,
 }
 
 /// The forms of a briefing.
@@ -42,21 +51,11 @@ pub enum Format {
 
 impl Brief {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
+        if self.send {
+            return self.send(global);
+        }
         let site = Site::open_read_only(global)?;
-        let id = MemberId::new(self.member.as_str());
-        let member = site.roster.member(&id).with_context(|| {
-            let known: Vec<&str> = site
-                .roster
-                .members
-                .iter()
-                .map(|member| member.id.as_str())
-                .collect();
-            format!(
-                "there is no [members.{id}] in {}; known: {}",
-                global.config.display(),
-                known.join(", ")
-            )
-        })?;
+        let member = self.member_of(&site, global)?;
         let now = match &self.at {
             Some(text) => moment(text, member)?,
             None => Timestamp::now(),
@@ -94,6 +93,73 @@ impl Brief {
         };
         output::line(text.trim_end())?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn member_of<'a>(&self, site: &'a Site, global: &Global) -> Result<&'a Member> {
+        let id = MemberId::new(self.member.as_str());
+        site.roster.member(&id).with_context(|| {
+            let known: Vec<&str> = site
+                .roster
+                .members
+                .iter()
+                .map(|member| member.id.as_str())
+                .collect();
+            format!(
+                "there is no [members.{id}] in {}; known: {}",
+                global.config.display(),
+                known.join(", ")
+            )
+        })
+    }
+
+    /// Sends today's briefing, at most once, as the daemon would.
+    fn send(self, global: &Global) -> Result<ExitCode> {
+        let site = Site::open(global)?;
+        let member = self.member_of(&site, global)?;
+        let _lock = InstanceLock::take(&site.data_dir).context("cannot send")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let now = Timestamp::now();
+        let date = schedule::work_date(member, now);
+        let earlier = site
+            .store
+            .read_now(|c| deliveries::delivery(c, &member.id, date))?;
+        let style = site.style();
+        let with = Delivering {
+            store: &site.store,
+            roster: &site.roster,
+            style: &style,
+            quiet_line: site.config.delivery.quiet_line,
+            gaps: &[],
+        };
+        let outcome = runtime.block_on(deliver(&with, member, &sink_of(&site, member), now))?;
+        let was_settled = earlier.is_some_and(|earlier| earlier.is_settled());
+        let (said, state) = match &outcome {
+            Outcome::Sent if was_settled => ("was sent before", "sent"),
+            Outcome::Sent => ("is sent", "sent"),
+            Outcome::Quiet => ("has nothing to say, and nothing was sent", "quiet"),
+            Outcome::Unknown => (
+                "may have arrived or not; its sink cannot tell, so it is not sent again",
+                "unknown",
+            ),
+            Outcome::Missed => ("was given up", "missed"),
+            Outcome::TryAgain(_) => (
+                "did not go out; `daybrief run` or this command again tries later",
+                "failed",
+            ),
+        };
+        if global.json {
+            output::json_line(
+                &json!({ "member": member.id.as_str(), "date": date.to_string(), "state": state, "was_settled": was_settled }),
+            )?;
+        } else {
+            eprintln!("the briefing of {} for {date} {said}", member.id);
+        }
+        Ok(match outcome {
+            Outcome::Sent | Outcome::Quiet => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        })
     }
 }
 

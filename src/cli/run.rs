@@ -2,17 +2,19 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::SignedDuration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::Global;
 use super::site::Site;
 use crate::clock::Clock;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Parts};
 use crate::lock::InstanceLock;
+use crate::model::Member;
 use crate::sinks::Sink;
 
 /// Reads the sources on an interval and briefs each member at the start of their own day, until it is told to stop.
@@ -37,39 +39,40 @@ impl Run {
             .worker_threads(2)
             .enable_all()
             .build()?;
-        let mut daemon = daemon_of(site, Clock::System)?;
+        let (token, loops) = (CancellationToken::new(), TaskTracker::new());
+        let mut daemon = Daemon::new(parts_of(site)?, Clock::System, token.clone());
         runtime.block_on(async {
-            if self.once {
-                return daemon.step().await.map(|_| ());
-            }
-            let token = CancellationToken::new();
-            tokio::spawn(stop_on_signal(token.clone()));
-            daemon.run(&token).await
+            tokio::spawn(stop_on_signal(token));
+            let once = self.once;
+            let work = loops.spawn(async move {
+                if once {
+                    return daemon.step().await.map(|_| ());
+                }
+                daemon.run().await
+            });
+            loops.close();
+            loops.wait().await;
+            work.await.context("the daemon stopped")?
         })?;
         drop(lock);
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Returns the daemon of an installation.
+/// Returns what a daemon works on, from an installation.
 ///
 /// # Errors
 /// When the index cannot be opened.
-pub fn daemon_of(site: Site, clock: Clock) -> Result<Daemon<Sink>> {
+pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
     let index = site.index()?;
     let style = site.style();
     let sinks = site
         .roster
         .members
         .iter()
-        .map(|member| {
-            (
-                member.id.clone(),
-                Sink::of(&site.config.sink_of(&member.id), &site.config.base),
-            )
-        })
+        .map(|member| (member.id.clone(), sink_of(&site, member)))
         .collect();
-    Ok(Daemon {
+    Ok(Parts {
         connectors: site.config.connectors,
         base: site.config.base,
         store: site.store,
@@ -79,10 +82,12 @@ pub fn daemon_of(site: Site, clock: Clock) -> Result<Daemon<Sink>> {
         style,
         quiet_line: site.config.delivery.quiet_line,
         sync_every: SignedDuration::from_mins(i64::from(site.config.delivery.sync_minutes)),
-        clock,
-        synced_at: None,
-        troubles: Default::default(),
     })
+}
+
+/// Returns where a member's briefings go.
+pub fn sink_of(site: &Site, member: &Member) -> Sink {
+    Sink::of(&site.config.sink_of(&member.id), &site.config.base)
 }
 
 async fn stop_on_signal(token: CancellationToken) {

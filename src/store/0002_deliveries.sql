@@ -1,7 +1,7 @@
 -- The outbox, what it cites, and what went wrong.
 CREATE TABLE deliveries (
   member TEXT NOT NULL, date TEXT NOT NULL,               -- the reader's local date; together they are the key
-  state TEXT NOT NULL,                                    -- planned | sending | sent | quiet | unknown | failed
+  state TEXT NOT NULL,                                    -- planned | sending | sent | quiet | unknown | failed | missed
   attempts INTEGER NOT NULL DEFAULT 0, next_try_at INTEGER,
   window_after INTEGER NOT NULL, window_upto INTEGER NOT NULL, upto_seq INTEGER NOT NULL,
   hash TEXT NOT NULL DEFAULT '', cited TEXT NOT NULL DEFAULT '[]',

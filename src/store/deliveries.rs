@@ -22,16 +22,19 @@ pub enum State {
     Unknown,
     /// The sink refused; tried again until the day is over.
     Failed,
+    /// The day was over before it went out; settled, and the next briefing's window reaches back over it.
+    Missed,
 }
 
 impl State {
-    const ALL: [State; 6] = [
+    const ALL: [State; 7] = [
         State::Planned,
         State::Sending,
         State::Sent,
         State::Quiet,
         State::Unknown,
         State::Failed,
+        State::Missed,
     ];
 
     /// Returns the stored name.
@@ -43,6 +46,7 @@ impl State {
             State::Quiet => "quiet",
             State::Unknown => "unknown",
             State::Failed => "failed",
+            State::Missed => "missed",
         }
     }
 
@@ -80,7 +84,10 @@ impl Delivery {
 
     /// Returns whether nothing more will happen to it.
     pub fn is_settled(&self) -> bool {
-        matches!(self.state, State::Sent | State::Quiet | State::Unknown)
+        matches!(
+            self.state,
+            State::Sent | State::Quiet | State::Unknown | State::Missed
+        )
     }
 }
 
@@ -119,7 +126,7 @@ pub fn delivery(c: &Connection, member: &MemberId, date: civil::Date) -> Result<
     rows.next()?.map(from_row).transpose()
 }
 
-/// Returns a member's latest settled delivery before a date.
+/// Returns a member's latest delivery before a date that is done with; a missed one is not, it is caught up on.
 pub fn last_settled(
     c: &Connection,
     member: &MemberId,

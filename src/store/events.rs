@@ -482,14 +482,36 @@ pub fn put_reply(c: &Connection, seq: Seq, replied: Seq) -> Result<()> {
     Ok(())
 }
 
-/// Returns the position and the audience of an event that is stored and not removed.
-pub fn present(c: &Connection, id: &EventId) -> Result<Option<(Seq, AudienceId)>> {
+/// An event as the last check before sending looks at it.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// Its position.
+    pub seq: Seq,
+    /// Who may read it now.
+    pub audience: AudienceId,
+    /// When we learned of it.
+    pub learned: Learned,
+    /// The source's time.
+    pub occurred_at: Timestamp,
+    /// Its text as it is now.
+    pub text: String,
+}
+
+/// Returns an event that is stored and not removed.
+pub fn present(c: &Connection, id: &EventId) -> Result<Option<Present>> {
     Ok(c.prepare_cached(
-        "SELECT e.seq, coalesce(e.audience, t.audience) FROM events e JOIN threads t ON t.tid = e.tid
+        "SELECT e.seq, coalesce(e.audience, t.audience), e.learned, e.occurred_at, e.text
+         FROM events e JOIN threads t ON t.tid = e.tid
          WHERE e.connector = ?1 AND e.id = ?2 AND e.removed = 0",
     )?
     .query_row(params![id.connector.as_str(), &*id.id], |row| {
-        Ok((Seq(row.get(0)?), AudienceId(row.get(1)?)))
+        Ok(Present {
+            seq: Seq(row.get(0)?),
+            audience: AudienceId(row.get(1)?),
+            learned: Learned(moment(row.get(2)?)),
+            occurred_at: moment(row.get(3)?),
+            text: row.get(4)?,
+        })
     })
     .optional()?)
 }
