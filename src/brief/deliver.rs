@@ -291,11 +291,10 @@ async fn again_later(
     now: Timestamp,
 ) -> Result<Outcome> {
     let id = member.id.clone();
-    let stored = with
+    let attempts = with
         .store
-        .read(move |c| deliveries::delivery(c, &id, date))
+        .write(move |c| deliveries::count_failure(c, &id, date))
         .await?;
-    let attempts = stored.map_or(1, |stored| stored.attempts);
     let wait = SignedDuration::from_secs(30 << attempts.min(6)).min(SignedDuration::from_mins(30));
     let next = now.checked_add(wait)?;
     if attempts <= 1 {

@@ -215,6 +215,15 @@ pub fn begin(c: &Connection, member: &MemberId, date: civil::Date) -> Result<()>
     Ok(())
 }
 
+/// Counts one more failure of a delivery and returns how many there were. The first one was counted when it was begun;
+/// a look-up that fails later counts here.
+pub fn count_failure(c: &Connection, member: &MemberId, date: civil::Date) -> Result<u32> {
+    Ok(c.prepare_cached(
+        "UPDATE deliveries SET attempts = attempts + (state = 'failed') WHERE member = ?1 AND date = ?2 RETURNING attempts",
+    )?
+    .query_row(params![member.as_str(), date.to_string()], |row| row.get(0))?)
+}
+
 /// Puts an end to a delivery, or back to `planned` or `failed` for another try.
 pub fn settle(
     c: &Connection,

@@ -1,8 +1,9 @@
-//! The integration tests, one binary.
+//! The integration tests: features through [`world::World`], files in and messages out, on a simulated clock.
 
 mod briefing;
 mod cli;
 mod config;
 mod delivery;
+mod process;
 mod time;
 mod world;

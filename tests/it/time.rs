@@ -112,6 +112,7 @@ fn a_year_of_two_hundred_members_misses_and_doubles_nothing() {
         gaps: &[],
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
     let (first, last) = (at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));

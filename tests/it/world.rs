@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use daybrief::brief::Style;
 use daybrief::clock::Clock;
 use daybrief::config::Config;
-use daybrief::daemon::Daemon;
+use daybrief::daemon::{Daemon, Parts};
 use daybrief::model::{Briefing, MemberId};
 use daybrief::roster::Roster;
 use daybrief::schedule;
@@ -17,6 +17,7 @@ use daybrief::store::{Store, audiences, deliveries, events};
 use daybrief_index::{Index, Options};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 /// What the sink does with the next messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -235,7 +236,7 @@ impl World {
             .iter()
             .map(|member| (member.id.clone(), self.sink.clone()))
             .collect();
-        Daemon {
+        let parts = Parts {
             connectors: config.connectors,
             base: config.base,
             index: Index::open(
@@ -250,10 +251,8 @@ impl World {
             style: Style::default(),
             quiet_line: self.quiet_line,
             sync_every: SignedDuration::from_mins(30),
-            clock: self.clock.clone(),
-            synced_at: None,
-            troubles: Default::default(),
-        }
+        };
+        Daemon::new(parts, self.clock.clone(), CancellationToken::new())
     }
 
     /// Lets the daemon do what is due, again and again, until a moment.
@@ -307,11 +306,9 @@ impl World {
         let sent = self.sent();
         let keys: BTreeSet<&String> = sent.iter().map(|(key, ..)| key).collect();
         assert_eq!(keys.len(), sent.len(), "a briefing was sent twice");
-        let daemon = self
-            .daemon
-            .get_or_insert_with(|| panic!("the world never ran"));
-        let store = daemon.store.clone();
-        let members = daemon.roster.members.clone();
+        assert!(self.daemon.is_some(), "the world never ran");
+        let store = self.store();
+        let members = self.loaded().members(self.clock.now()).unwrap();
         let now = self.clock.now();
         store
             .read_now(|c| {
@@ -330,8 +327,9 @@ impl World {
                         for item in &briefing.items {
                             assert!(!item.citations.is_empty(), "a line without a citation");
                             for citation in &item.citations {
-                                let (_, audience) = events::present(c, &citation.event)?
-                                    .expect("a citation of nothing");
+                                let audience = events::present(c, &citation.event)?
+                                    .expect("a citation of nothing")
+                                    .audience;
                                 assert!(
                                     readable.contains(&audience),
                                     "{} was shown {}",
