@@ -4,6 +4,9 @@
 //! a point whose passage was deleted or moved to another audience is dropped when its row is looked up. A server that is down
 //! costs the vectors' share of an answer, never the answer.
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -122,35 +122,42 @@ impl Index {
             .clamp(200, 5_000);
         let wanted = query.arms != Arms::Lexical && self.options.vectors;
         let arm = if wanted { self.arm() } else { None };
-        if arm.is_none() && wanted {
-            plan.notes
-                .push("Vectors are unavailable; answered from full text.".to_string());
-        }
+        let best = || self.lexical.best(searcher, plan, allowed, pool);
         let (lexical, vectors) = match &arm {
-            None => (self.lexical.best(searcher, plan, allowed, pool)?, None),
+            None => (best()?, None),
             Some(arm) => {
                 let text = [query.text.as_str(), &query.body].join("\n");
                 let near = || self.near(arm, &text, searcher, allowed, query, pool);
                 if query.arms == Arms::Vectors {
-                    (Vec::new(), Some(near()?))
+                    (Vec::new(), Some(near()))
                 } else if allowed.iter().map(|b| b.count).sum::<usize>() < 4_000 {
-                    (
-                        self.lexical.best(searcher, plan, allowed, pool)?,
-                        Some(near()?),
-                    )
+                    (best()?, Some(near()))
                 } else {
                     // The arms do not wait for each other where waiting would be noticed.
                     std::thread::scope(|scope| {
                         let near = scope.spawn(near);
-                        let lexical = self.lexical.best(searcher, plan, allowed, pool)?;
+                        let lexical = best()?;
                         let near = near
                             .join()
-                            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
                         anyhow::Ok((lexical, Some(near)))
                     })?
                 }
             }
         };
+        // A part of an answer beats none.
+        let vectors = match vectors {
+            Some(Err(error)) => {
+                tracing::warn!(error = format!("{error:#}"), "The vectors did not answer");
+                None
+            }
+            Some(Ok(vectors)) => Some(vectors),
+            None => None,
+        };
+        if vectors.is_none() && wanted {
+            plan.notes
+                .push("Vectors are unavailable; answered from full text.".to_string());
+        }
         let found = lexical
             .iter()
             .chain(vectors.iter().flat_map(|v| &v.1))
