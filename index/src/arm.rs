@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::embed::{self, Counts, Static};
+use crate::embed::{self, Counts, Pieces, Static};
 use crate::passage::Passage;
 use crate::qdrant::{QdrantPlace, Remote};
 use crate::vectors::{Flat, Point, VectorStore};
@@ -37,7 +37,7 @@ pub(crate) struct Place<'a> {
 /// A passage on its way into the store. Its text is not needed any more.
 pub(crate) struct Fresh<'a> {
     pub row: u64,
-    pub pieces: Vec<u16>,
+    pub pieces: Pieces,
     pub passage: Cow<'a, Passage>,
 }
 
@@ -110,7 +110,7 @@ impl Arm {
         for run in fresh.chunks(16_384) {
             let points = in_two(run, |f| Point {
                 row: f.row,
-                vector: self.embedder.vector(&mut f.pieces.clone()),
+                vector: self.embedder.passage_vector(&f.pieces),
                 passage: &f.passage,
             });
             self.store.upsert(&points)?;
@@ -120,11 +120,8 @@ impl Arm {
 }
 
 /// Returns what a passage is embedded by.
-pub(crate) fn pieces_of(passage: &Passage) -> Vec<u16> {
-    let mut pieces = Vec::with_capacity(passage.text.len() / 4 + 8);
-    embed::pieces(&passage.title, &mut pieces);
-    embed::pieces(&passage.text, &mut pieces);
-    pieces
+pub(crate) fn pieces_of(passage: &Passage) -> Pieces {
+    Pieces::of(&passage.title, &passage.text)
 }
 
 /// Does the same to every item, on two threads when there are many.
@@ -162,7 +159,7 @@ pub(crate) fn remove_others(dir: &Path, generation: u32) {
 }
 
 fn tag(log: &str, generation: u32) -> String {
-    format!("{log} daybrief-static-1 generation {generation}")
+    format!("{log} daybrief-static-2 generation {generation}")
 }
 
 pub(crate) fn vectors_path(dir: &Path, generation: u32) -> PathBuf {

@@ -24,6 +24,8 @@ static TABLE_BYTES: &[u8] = include_bytes!("../model/static.bin");
 pub(crate) const DIMS: usize = 512;
 /// What comes later in a long text changes little, and a log of a megabyte should not cost a second.
 const MOST_PIECES: usize = 512;
+/// What a title adds to its passage's vector.
+const TITLE: f32 = 0.7;
 
 /// The table as it lies in the binary: nothing is unpacked but the places of the pieces.
 struct Table {
@@ -250,6 +252,27 @@ fn is_ideograph(c: char) -> bool {
     matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{2fa1f}')
 }
 
+/// What a passage is embedded by.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pieces {
+    pub title: Vec<u16>,
+    /// Title and text.
+    pub all: Vec<u16>,
+}
+
+impl Pieces {
+    pub fn of(title: &str, text: &str) -> Pieces {
+        let mut found = Pieces {
+            title: Vec::new(),
+            all: Vec::with_capacity(text.len() / 4 + 8),
+        };
+        pieces(title, &mut found.title);
+        found.all.extend(&found.title);
+        pieces(text, &mut found.all);
+        found
+    }
+}
+
 /// How often each piece occurs in the passages that fixed a generation's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -312,7 +335,22 @@ impl Static {
         }
     }
 
-    /// Returns the vector of a passage's pieces, which are sorted here.
+    /// Returns a passage's vector: its title and text together, and its title once more. Titles are what tickets and threads are
+    /// looked for by, and a long text drowns them.
+    pub(crate) fn passage_vector(&self, pieces: &Pieces) -> Vec<f32> {
+        let mut vector = self.vector(&mut pieces.all.clone());
+        if !pieces.title.is_empty() {
+            let title = self.vector(&mut pieces.title.clone());
+            vector
+                .iter_mut()
+                .zip(title)
+                .for_each(|(v, t)| *v += TITLE * t);
+            normalize(&mut vector);
+        }
+        vector
+    }
+
+    /// Returns the vector of pieces, which are sorted here.
     pub(crate) fn vector(&self, pieces: &mut [u16]) -> Vec<f32> {
         pieces.sort_unstable();
         let mut sum = vec![0.0f32; DIMS];
@@ -333,10 +371,7 @@ impl Static {
         }
         // A nibble is its value plus eight.
         sum.iter_mut().for_each(|x| *x -= 8.0 * bias);
-        let norm = sum.iter().map(|x| x * x).sum::<f32>().sqrt();
-        if norm > 1e-9 {
-            sum.iter_mut().for_each(|x| *x /= norm);
-        }
+        normalize(&mut sum);
         sum
     }
 }
@@ -357,6 +392,14 @@ impl Embedder for Static {
             self.vector(&mut found)
         };
         Ok(texts.iter().map(one).collect())
+    }
+}
+
+/// Brings a vector to unit length; zeros stay zeros.
+pub(crate) fn normalize(vector: &mut [f32]) {
+    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if norm > 1e-9 {
+        vector.iter_mut().for_each(|x| *x /= norm);
     }
 }
 

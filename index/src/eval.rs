@@ -186,11 +186,14 @@ pub fn run(index: &Index, set: &Set, arms: Arms, out: &mut dyn Write) -> Result<
         )?;
         writeln!(out)?;
         if let Some(judged) = set.judged.get(&question.id) {
-            let ranked: Vec<&str> = page
+            // Ties go by id, as in score.py, so that both print the same figures.
+            let mut ranked: Vec<(f32, &str)> = page
                 .items
                 .iter()
-                .map(|hit| hit.passage.thread.as_str())
+                .map(|hit| (hit.score, hit.passage.thread.as_str()))
                 .collect();
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+            let ranked: Vec<&str> = ranked.into_iter().map(|r| r.1).collect();
             total.add(&ranked, judged);
         }
     }

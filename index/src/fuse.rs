@@ -27,7 +27,7 @@ pub(crate) struct Fused {
 /// others.
 fn lexical_weight(kind: usize) -> f32 {
     match KINDS[kind.min(KINDS.len() - 1)] {
-        "ticket" => 0.7,
+        "ticket" => 0.6,
         "conversation" | "recording" => 0.5,
         _ => 0.6,
     }

@@ -406,7 +406,7 @@ impl Index {
                 };
                 report.read += 1;
                 if let Some(arm) = &arm {
-                    let vector = arm.embedder.vector(&mut arm::pieces_of(&passage));
+                    let vector = arm.embedder.passage_vector(&arm::pieces_of(&passage));
                     let cosine = arm
                         .store
                         .cosines(&vector, &[u64::from(rows[doc as usize])])

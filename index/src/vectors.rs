@@ -47,6 +47,10 @@ pub(crate) trait VectorStore: Send + Sync {
     ) -> Result<Vec<(DocAddress, f32)>>;
     /// Returns the cosines to given rows, when the store has them at hand.
     fn cosines(&self, vector: &[f32], rows: &[u64]) -> Option<Vec<f32>>;
+    /// Returns the vectors of rows, when the store has them at hand.
+    fn vectors(&self, _rows: &[u64]) -> Option<Vec<Vec<f32>>> {
+        None
+    }
     /// Returns whether the store is elsewhere, may be down, and has to be told of deletions.
     fn is_remote(&self) -> bool {
         false
@@ -421,6 +425,25 @@ impl VectorStore for Flat {
                 .map(|row| self.cosine(&blocks, &asked, *row as u32).unwrap_or(0.0))
                 .collect(),
         )
+    }
+
+    fn vectors(&self, rows: &[u64]) -> Option<Vec<Vec<f32>>> {
+        let blocks = self.snapshot();
+        let (_, scales, values) = self.places();
+        let one = |row: &u64| {
+            let bytes = blocks.get(*row as usize / ROWS)?.bytes();
+            let row = *row as usize % ROWS;
+            let (scale, _) = bytes[scales + row * 4..].split_first_chunk::<4>()?;
+            let scale = f32::from_le_bytes(*scale);
+            let at = values + row * self.dims;
+            Some(
+                bytes[at..at + self.dims]
+                    .iter()
+                    .map(|v| f32::from(*v as i8) * scale)
+                    .collect(),
+            )
+        };
+        rows.iter().map(one).collect()
     }
 }
 

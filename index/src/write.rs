@@ -194,7 +194,7 @@ impl Index {
         if generation > 0 {
             all.iter_mut()
                 .take(1 << generation)
-                .for_each(|f| counts.add(&mut f.pieces));
+                .for_each(|f| counts.add(&mut f.pieces.all));
         }
         let arm = Arm::create(self.place(), generation, &counts)?;
         arm.put(&all)?;
