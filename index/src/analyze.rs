@@ -239,6 +239,13 @@ fn wholes(text: &str, starts: &[(usize, usize)], out: &mut Vec<Token>) {
         Err(i) => starts.get(i).map_or(0, |s| s.1),
     };
     for run in runs(text, |c| c.is_alphanumeric() || joins(c)) {
+        // Nearly every run is a plain word.
+        if text.as_bytes()[run.clone()]
+            .iter()
+            .all(u8::is_ascii_alphanumeric)
+        {
+            continue;
+        }
         let piece = &text[run.clone()];
         let mut inner = piece
             .trim_matches(|c| matches!(c, '.' | ':' | '-' | '+' | '~' | '$' | '\\' | '_' | '/'));

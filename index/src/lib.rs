@@ -96,6 +96,8 @@ pub struct Index {
     arm: RwLock<Option<Arc<Arm>>>,
     /// The rows of each segment's passages.
     rows_of: Mutex<HashMap<SegmentId, Arc<Vec<u32>>>>,
+    /// What the last askers may find.
+    allowed_to: Mutex<Vec<(search::AllowedKey, Arc<Vec<lexical::Bits>>)>>,
 }
 
 /// The folder of an index, and the lock that makes its holder the only writer.
@@ -347,6 +349,7 @@ impl Index {
             notices: Mutex::default(),
             arm: RwLock::default(),
             rows_of: Mutex::default(),
+            allowed_to: Mutex::default(),
         }
     }
 

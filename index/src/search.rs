@@ -1,6 +1,6 @@
 //! Answering: what may be found, the two arms, their fusion, and the page that is shown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use anyhow::Result;
@@ -10,10 +10,22 @@ use crate::arm::Arm;
 use crate::embed::Embedder;
 use crate::fuse::{self, Fused};
 use crate::lexical::{Bits, Facts, Plan, Scored};
-use crate::passage::{Arms, Explanation, Hit, Page, Query, Snippet};
+use crate::passage::{Arms, AudienceId, Explanation, Filter, Hit, Page, Query, Snippet};
 use crate::vectors::Among;
 use crate::{Index, embed, guarded, lexical, snippet};
 
+/// All that decides what may be found, and the state of the index it was decided in.
+#[derive(PartialEq, Eq)]
+pub(crate) struct AllowedKey {
+    searcher: u64,
+    readable: BTreeSet<AudienceId>,
+    filter: Filter,
+    phrases: Vec<String>,
+    excluded: Vec<String>,
+}
+
+/// Up to here one thread answers sooner than two.
+const ALONE: usize = 300_000;
 /// How many of the first answers widen the question, and by how much. Three by three tenths won a little nearly everywhere.
 const FEEDBACK: usize = 3;
 const FEEDBACK_WEIGHT: f32 = 0.3;
@@ -26,7 +38,7 @@ impl Index {
 
     fn answer(&self, query: &Query) -> Result<Page<Hit>> {
         let searcher = self.lexical.reader.searcher();
-        let allowed = self.lexical.allowed(&searcher, query)?;
+        let allowed = self.allowed(&searcher, query)?;
         let matching: usize = allowed.iter().map(|b| b.count).sum();
         if matching == 0 || query.limit == 0 {
             return Ok(Page::default());
@@ -123,7 +135,7 @@ impl Index {
     ) -> Result<Vec<Fused>> {
         let pool = (query.offset + query.limit)
             .saturating_mul(3)
-            .clamp(200, 5_000);
+            .clamp(100, 5_000);
         let wanted = query.arms != Arms::Lexical && self.options.vectors;
         let arm = if wanted { self.arm() } else { None };
         let best = || self.lexical.best(searcher, plan, allowed, pool);
@@ -134,10 +146,10 @@ impl Index {
                 let near = || self.near(arm, &text, searcher, allowed, query, pool);
                 if query.arms == Arms::Vectors {
                     (Vec::new(), Some(near()))
-                } else if allowed.iter().map(|b| b.count).sum::<usize>() < 4_000 {
+                } else if allowed.iter().map(|b| b.count).sum::<usize>() < ALONE {
                     (best()?, Some(near()))
                 } else {
-                    // The arms do not wait for each other where waiting would be noticed.
+                    // The arms do not wait for each other where waiting costs more than a thread.
                     std::thread::scope(|scope| {
                         let near = scope.spawn(near);
                         let lexical = best()?;
@@ -266,6 +278,38 @@ impl Index {
             .into_iter()
             .map(|d| d.0)
             .collect())
+    }
+
+    /// Returns which passages may be found. The same asker asks again before anything has changed, so the last answers are kept.
+    fn allowed(&self, searcher: &Searcher, query: &Query) -> Result<Arc<Vec<Bits>>> {
+        let key = AllowedKey {
+            searcher: searcher.generation().generation_id(),
+            readable: query.readable.clone(),
+            filter: query.filter.clone(),
+            phrases: query.phrases.clone(),
+            excluded: query.excluded.clone(),
+        };
+        let cachable = query.without.is_empty();
+        if cachable {
+            let known = self
+                .allowed_to
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, bits)) = known.iter().find(|(k, _)| *k == key) {
+                return Ok(Arc::clone(bits));
+            }
+        }
+        let bits = Arc::new(self.lexical.allowed(searcher, query)?);
+        if cachable {
+            let mut known = self
+                .allowed_to
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            known.retain(|(k, _)| k.searcher == key.searcher);
+            known.truncate(7);
+            known.insert(0, (key, Arc::clone(&bits)));
+        }
+        Ok(bits)
     }
 
     fn newest(&self, searcher: &Searcher, allowed: &[Bits], query: &Query) -> Result<Vec<Fused>> {
