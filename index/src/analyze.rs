@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use tantivy::tokenizer::{Language, RawTokenizer, Stemmer, TextAnalyzer, TokenStream};
@@ -239,6 +239,13 @@ fn wholes(text: &str, starts: &[(usize, usize)], out: &mut Vec<Token>) {
         Err(i) => starts.get(i).map_or(0, |s| s.1),
     };
     for run in runs(text, |c| c.is_alphanumeric() || joins(c)) {
+        // Nearly every run is a plain word.
+        if text.as_bytes()[run.clone()]
+            .iter()
+            .all(u8::is_ascii_alphanumeric)
+        {
+            continue;
+        }
         let piece = &text[run.clone()];
         let mut inner = piece
             .trim_matches(|c| matches!(c, '.' | ':' | '-' | '+' | '~' | '$' | '\\' | '_' | '/'));
@@ -486,6 +493,24 @@ pub(crate) fn stem(language: Stems, word: &str) -> Cow<'_, str> {
         stemmed.insert(key, stem.clone());
         Cow::Owned(stem)
     })
+}
+
+const ENGLISH_FUNCTION_WORDS: &str = "a about above after again all also am an and any are aren't as at be because been before \
+being below between both but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each for \
+from further had hadn't has hasn't have haven't having he her here hers herself him himself his how i i'd i'll i'm i've if in \
+into is isn't it it's its itself just let's me more most my myself no nor not now of off on once only or other our ours \
+ourselves out over own same she should shouldn't so some such than that that's the their theirs them themselves then there \
+these they this those through to too under until up very was wasn't we we're were weren't what what's when where which while \
+who whom why will with won't would wouldn't you your you're yours yourself yourselves";
+
+/// Returns whether a folded word only holds a sentence together.
+pub(crate) fn is_function_word(language: Stems, word: &str) -> bool {
+    use std::sync::LazyLock;
+    static WORDS: LazyLock<Vec<HashSet<&'static str>>> =
+        LazyLock::new(|| vec![ENGLISH_FUNCTION_WORDS.split(' ').collect()]);
+    WORDS
+        .get(usize::from(language.0))
+        .is_some_and(|words| words.contains(word))
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use tantivy::query::{
     TermQuery, Weight,
 };
 use tantivy::schema::{
-    FAST, Field, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing, TextOptions,
-    Value,
+    FAST, Field, INDEXED, IndexRecordOption, NumericOptions, STORED, Schema, TextFieldIndexing,
+    TextOptions, Value,
 };
 use tantivy::tokenizer::{PreTokenizedString, Token as TantivyToken};
 use tantivy::{
@@ -41,12 +41,10 @@ pub(crate) struct Fields {
     status: Field,
     assignee: Field,
     language: Field,
-    /// Stems of the text.
+    /// Stems of the text's words, and of the parts of its identifiers.
     body: Field,
     /// Stems and parts of the title.
     title: Field,
-    /// Parts of identifiers in the text.
-    parts: Field,
     /// Labels and author names.
     meta: Field,
     /// Title and text unstemmed, with positions: phrases, prefixes, typos, identifiers.
@@ -97,14 +95,13 @@ fn schema() -> (Schema, Fields) {
         language: builder.add_text_field("language", key),
         body: builder.add_text_field("body", scored.clone()),
         title: builder.add_text_field("title", scored.clone()),
-        parts: builder.add_text_field("parts", scored.clone()),
         meta: builder.add_text_field("meta", scored),
         exact: builder.add_text_field("exact", placed),
         audience: builder.add_u64_field("audience", number.clone()),
         occurred: builder.add_i64_field("occurred", number.clone()),
         thread_key: builder.add_u64_field("thread_key", number.clone()),
         kind_key: builder.add_u64_field("kind_key", number.clone()),
-        row: builder.add_u64_field("row", number),
+        row: builder.add_u64_field("row", number | INDEXED),
         stored: builder.add_bytes_field("stored", STORED),
     };
     (builder.build(), fields)
@@ -190,28 +187,18 @@ impl Lexical {
                     .map(|t| t.text),
             );
         }
-        let scored = |tokens: &[Token], parts: bool| -> Vec<String> {
-            let mut out = Vec::with_capacity(tokens.len());
-            for token in tokens {
-                match token.kind {
-                    Kind::Word => out.push(analyze::stem(language, &token.text).into_owned()),
-                    Kind::Gram => out.push(token.text.clone()),
-                    Kind::Part if parts => {
-                        out.push(analyze::stem(language, &token.text).into_owned())
-                    }
-                    Kind::Part | Kind::Whole => {}
-                }
-            }
-            out
+        let scored = |tokens: &[Token]| -> Vec<String> {
+            let scored = tokens.iter().filter(|t| t.kind != Kind::Whole);
+            scored
+                .map(|t| analyze::stem(language, &t.text).into_owned())
+                .collect()
         };
-        let parts: Vec<String> = body
-            .iter()
-            .filter(|t| t.kind == Kind::Part)
-            .map(|t| analyze::stem(language, &t.text).into_owned())
-            .collect();
-        add(&mut document, fields.body, plain(scored(&body, false)));
-        add(&mut document, fields.title, plain(scored(&title, true)));
-        add(&mut document, fields.parts, plain(parts));
+        add(
+            &mut document,
+            fields.body,
+            plain([scored(&title), scored(&body)].concat()),
+        );
+        add(&mut document, fields.title, plain(scored(&title)));
         add(&mut document, fields.meta, plain(meta));
         // Phrases do not run from the title into the text.
         let gap = title.iter().map(|t| t.position + 10).max().unwrap_or(0);
@@ -279,7 +266,7 @@ fn add(document: &mut TantivyDocument, field: Field, tokens: Vec<TantivyToken>) 
 }
 
 /// Returns the form in which names are compared: `@Ana`, `ana` and ` ANA ` are one.
-fn name_key(name: &str) -> String {
+pub(crate) fn name_key(name: &str) -> String {
     name.trim().trim_start_matches(['@', '#']).to_lowercase()
 }
 
@@ -311,7 +298,6 @@ pub(crate) struct Plan {
 
 // Weights that won on the development sets, one setting for all (index/README.md has the figures).
 const TITLE: f32 = 0.5;
-const PARTS: f32 = 0.5;
 const WHOLE: f32 = 0.5;
 const META: f32 = 0.3;
 const BODY_QUERY: f32 = 0.3;
@@ -338,6 +324,14 @@ impl Lexical {
             }
             let mut tokens = analyze::tokens(head(text));
             tokens.truncate(MOST_TOKENS);
+            let language = analyze::language_of(text, None, &languages);
+            let content = tokens
+                .iter()
+                .filter(|t| !analyze::is_function_word(language, &t.text))
+                .count();
+            if content >= 2 {
+                tokens.retain(|t| !analyze::is_function_word(language, &t.text));
+            }
             let mut seen = HashSet::new();
             let mut here = BTreeMap::new();
             for token in tokens {
@@ -389,32 +383,15 @@ impl Lexical {
             *entry = entry.max(weight);
         };
         match token.kind {
-            Kind::Word => {
-                let stems: BTreeSet<String> = languages
+            Kind::Word | Kind::Part | Kind::Gram => {
+                let stems = languages
                     .iter()
-                    .map(|l| analyze::stem(*l, &token.text).into_owned())
-                    .collect();
-                for stem in &stems {
-                    put(fields.body, stem, 1.0);
-                    put(fields.title, stem, TITLE);
-                    put(fields.parts, stem, PARTS);
+                    .map(|l| analyze::stem(*l, &token.text).into_owned());
+                for stem in stems.collect::<BTreeSet<_>>() {
+                    put(fields.body, &stem, 1.0);
+                    put(fields.title, &stem, TITLE);
                 }
                 put(fields.meta, &token.text, META);
-            }
-            Kind::Gram => {
-                put(fields.body, &token.text, 1.0);
-                put(fields.title, &token.text, TITLE);
-            }
-            Kind::Part => {
-                for stem in languages
-                    .iter()
-                    .map(|l| analyze::stem(*l, &token.text).into_owned())
-                    .collect::<BTreeSet<_>>()
-                {
-                    put(fields.body, &stem, PARTS);
-                    put(fields.parts, &stem, PARTS);
-                    put(fields.title, &stem, TITLE * PARTS);
-                }
             }
             Kind::Whole => {
                 put(fields.exact, &token.text, WHOLE);
@@ -940,7 +917,7 @@ impl Lexical {
         Ok(all.into_iter().map(|a| a.1).collect())
     }
 
-    /// Returns the thread of given passages.
+    /// Returns the thread, kind, time and row of given passages.
     pub fn facts(&self, searcher: &Searcher, addresses: &[DocAddress]) -> Result<Vec<Facts>> {
         let mut columns = HashMap::new();
         addresses
@@ -950,15 +927,56 @@ impl Lexical {
                 if let std::collections::hash_map::Entry::Vacant(entry) = columns.entry(ord) {
                     let fast = searcher.segment_reader(ord).fast_fields();
                     let threads = fast.column_first_or_default::<u64>("thread_key")?;
-                    entry.insert(threads);
+                    let kinds = fast.column_first_or_default::<u64>("kind_key")?;
+                    let occurred = fast.column_first_or_default::<i64>("occurred")?;
+                    let rows = fast.column_first_or_default::<u64>("row")?;
+                    entry.insert((threads, kinds, occurred, rows));
                 }
-                let threads = &columns[&ord];
+                let (threads, kinds, occurred, rows) = &columns[&ord];
                 let doc = address.doc_id;
                 Ok(Facts {
                     thread: threads.get_val(doc),
+                    kind: kinds.get_val(doc) as usize,
+                    occurred_us: occurred.get_val(doc),
+                    row: rows.get_val(doc),
                 })
             })
             .collect()
+    }
+}
+
+impl Lexical {
+    /// Returns the rows of a segment's passages, by document number.
+    pub fn rows(&self, segment: &SegmentReader) -> Result<Vec<u32>> {
+        let column = segment
+            .fast_fields()
+            .column_first_or_default::<u64>("row")?;
+        let mut rows = Vec::with_capacity(segment.max_doc() as usize);
+        blocks(segment, column.as_ref(), |_, row| rows.push(row as u32));
+        Ok(rows)
+    }
+
+    /// Returns the allowed passage of a row.
+    pub fn locate(&self, searcher: &Searcher, allowed: &[Bits], row: u64) -> Option<DocAddress> {
+        let term = Term::from_field_u64(self.fields.row, row);
+        searcher
+            .segment_readers()
+            .iter()
+            .zip(allowed)
+            .enumerate()
+            .find_map(|(ord, (segment, bits))| {
+                let inverted = segment.inverted_index(self.fields.row).ok()?;
+                let mut postings = inverted
+                    .read_postings(&term, IndexRecordOption::Basic)
+                    .ok()??;
+                while postings.doc() != TERMINATED {
+                    if bits.has(postings.doc()) {
+                        return Some(DocAddress::new(ord as u32, postings.doc()));
+                    }
+                    postings.advance();
+                }
+                None
+            })
     }
 }
 
@@ -966,6 +984,9 @@ impl Lexical {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub thread: u64,
+    pub kind: usize,
+    pub occurred_us: i64,
+    pub row: u64,
 }
 
 fn single(clause: &Clause) -> BoostQuery {
@@ -978,7 +999,7 @@ fn single(clause: &Clause) -> BoostQuery {
     )
 }
 
-fn union(clauses: &[Clause]) -> BooleanQuery {
+pub(crate) fn union(clauses: &[Clause]) -> BooleanQuery {
     let clauses = clauses.iter().map(|c| {
         (
             Occur::Should,

@@ -5,34 +5,55 @@
 //! Nothing in an index is a source of truth: a foreign, old or damaged one is put aside when it is opened, and
 //! [`Index::applied`] then tells the caller from where to feed it again.
 //!
-//! Reading order: `passage` (the words) → `parse` (what people type) → `analyze` (text into tokens) → `lexical` (full text) →
-//! `snippet` (what is shown).
+//! Reading order: `passage` (the words) → `parse` (what people type) → `write` and `search` (the two things an index does) →
+//! `analyze` (text into tokens) → `lexical` (full text) → `embed` (text into vectors) → `vectors` and `qdrant` (where they lie) → `arm` (both
+//! together) → `fuse` (two lists into one) → `snippet` (what is shown) → `eval` (how good it is).
 
 mod passage;
 
 mod parse;
 
+mod write;
+
+mod search;
+
 mod analyze;
 
 mod lexical;
 
+mod embed;
+
+mod vectors;
+
+mod qdrant;
+
+mod arm;
+
+mod fuse;
+
 mod snippet;
 
-use std::collections::HashSet;
+pub mod eval;
+
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use tantivy::{IndexWriter, TantivyDocument, Term};
+use tantivy::IndexWriter;
+use tantivy::index::SegmentId;
 
+use crate::arm::{Arm, Place};
+pub use crate::embed::{Embedder, Static};
 use crate::lexical::Lexical;
 pub use crate::parse::{ParsedQuery, parse, parse_at};
 pub use crate::passage::{
     Arms, AudienceId, Explanation, Filter, Hit, Op, Page, Passage, Query, Recency, Seq, Snippet,
 };
+pub use crate::qdrant::QdrantPlace;
 pub use crate::snippet::printable;
 
 /// How an index is made and held.
@@ -40,6 +61,10 @@ pub use crate::snippet::printable;
 pub struct Options {
     /// ISO 639-1 codes of the languages people write; the first is assumed where no guess is reliable.
     pub languages: Vec<String>,
+    /// Keeps vectors; without them full text answers alone.
+    pub vectors: bool,
+    /// Keeps the vectors in Qdrant instead of a file.
+    pub qdrant: Option<QdrantPlace>,
     /// What the writer may hold in memory before it writes a segment.
     pub writer_bytes: usize,
 }
@@ -49,6 +74,8 @@ impl Default for Options {
         let languages = ["en", "de", "fr", "es", "pt", "it", "nl", "ru"];
         Options {
             languages: languages.map(String::from).to_vec(),
+            vectors: true,
+            qdrant: None,
             writer_bytes: 24 << 20,
         }
     }
@@ -62,8 +89,15 @@ pub struct Index {
     home: Option<Home>,
     applied: AtomicU64,
     rows: AtomicU64,
+    stored: AtomicU64,
     writer: Mutex<Option<IndexWriter>>,
     notices: Mutex<Vec<String>>,
+    /// Missing when its files could not be read; full text then answers alone.
+    arm: RwLock<Option<Arc<Arm>>>,
+    /// The rows of each segment's passages.
+    rows_of: Mutex<HashMap<SegmentId, Arc<Vec<u32>>>>,
+    /// What the last askers may find.
+    allowed_to: Mutex<Vec<(search::AllowedKey, Arc<Vec<lexical::Bits>>)>>,
 }
 
 /// The folder of an index, and the lock that makes its holder the only writer.
@@ -79,6 +113,9 @@ struct Payload {
     log: String,
     applied: Seq,
     rows: u64,
+    /// Up to which row the vectors are stored; behind `rows` while a server is down.
+    stored: u64,
+    generation: u32,
 }
 
 /// Raised when the fields, the analysis or the files change, so that older indexes are fed again.
@@ -104,6 +141,8 @@ pub struct Stats {
     pub applied: Seq,
     /// The parts the full-text index consists of.
     pub segments: usize,
+    /// The generation of the vectors' weights.
+    pub generation: u32,
     /// Bytes on disk, full text.
     pub text_bytes: u64,
     /// Bytes on disk, vectors.
@@ -127,11 +166,26 @@ impl Index {
         let mut notices = Vec::new();
         if text.join("meta.json").exists() {
             match Index::existing(dir, log, &options) {
-                Ok(mut index) => {
+                Ok((mut index, payload)) => {
                     index.home = Some(Home {
                         dir: dir.to_path_buf(),
                         lock: Some(lock),
                     });
+                    match Arm::open(index.place_in(dir), payload.generation, payload.rows, true) {
+                        _ if !index.options.vectors => {}
+                        Ok(arm) => index.set_arm(arm),
+                        Err(error) => {
+                            tracing::warn!(
+                                error = format!("{error:#}"),
+                                "The vectors cannot be read and are made again"
+                            );
+                            index.notices().push(format!(
+                                "The vectors could not be read ({error:#}) and were made again."
+                            ));
+                            index.embed_again()?;
+                        }
+                    }
+                    arm::remove_others(dir, index.generation());
                     return Ok(index);
                 }
                 Err(Unusable::Foreign(why)) => {
@@ -167,7 +221,9 @@ impl Index {
             ..index
         };
         *index.notices() = notices;
-        index.commit_only(Seq(0))?;
+        index.set_arm(Arm::create(index.place(), 0, &embed::Counts::none())?);
+        arm::remove_others(dir, 0);
+        index.apply(&[], Seq(0))?;
         Ok(index)
     }
 
@@ -180,13 +236,22 @@ impl Index {
             );
         }
         match Index::existing(dir, log, &options) {
-            Ok(index) => Ok(Index {
-                home: Some(Home {
-                    dir: dir.to_path_buf(),
-                    lock: None,
-                }),
-                ..index
-            }),
+            Ok((index, payload)) => {
+                match Arm::open(index.place_in(dir), payload.generation, payload.rows, false) {
+                    _ if !index.options.vectors => {}
+                    Ok(arm) => index.set_arm(arm),
+                    Err(error) => {
+                        tracing::warn!(error = format!("{error:#}"), "The vectors cannot be read")
+                    }
+                }
+                Ok(Index {
+                    home: Some(Home {
+                        dir: dir.to_path_buf(),
+                        lock: None,
+                    }),
+                    ..index
+                })
+            }
             Err(Unusable::Foreign(why)) => bail!("the index {why}; run `daybrief index rebuild`"),
             Err(Unusable::Damaged(error)) => {
                 Err(error.context("the index cannot be read; run `daybrief index rebuild`"))
@@ -198,10 +263,15 @@ impl Index {
     pub fn in_memory(options: Options) -> Index {
         let lexical = Lexical::in_memory(options.stems())
             .expect("an index in memory needs nothing that could fail");
-        Index::over(lexical, "", options)
+        let index = Index::over(lexical, "", options);
+        index.set_arm(
+            Arm::create(index.place(), 0, &embed::Counts::none())
+                .expect("an arm in memory needs nothing that could fail"),
+        );
+        index
     }
 
-    fn existing(dir: &Path, log: &str, options: &Options) -> Result<Index, Unusable> {
+    fn existing(dir: &Path, log: &str, options: &Options) -> Result<(Index, Payload), Unusable> {
         let lexical = guarded(|| Lexical::open(&dir.join("text"), options.stems()))
             .map_err(Unusable::Damaged)?;
         let payload = match lexical.index.load_metas() {
@@ -228,7 +298,42 @@ impl Index {
         let index = Index::over(lexical, log, options.clone());
         index.applied.store(payload.applied.0, Ordering::Release);
         index.rows.store(payload.rows, Ordering::Release);
-        Ok(index)
+        index.stored.store(payload.stored, Ordering::Release);
+        Ok((index, payload))
+    }
+
+    fn set_arm(&self, arm: Arm) {
+        *self.arm.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(arm));
+    }
+
+    fn arm(&self) -> Option<Arc<Arm>> {
+        self.arm
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn generation(&self) -> u32 {
+        self.arm().map_or(0, |arm| arm.generation)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            dir: self.dir(),
+            log: &self.log,
+            qdrant: self.options.qdrant.as_ref(),
+        }
+    }
+
+    fn place_in<'a>(&'a self, dir: &'a Path) -> Place<'a> {
+        Place {
+            dir: Some(dir),
+            ..self.place()
+        }
+    }
+
+    fn dir(&self) -> Option<&Path> {
+        self.home.as_ref().map(|home| home.dir.as_path())
     }
 
     fn over(lexical: Lexical, log: &str, options: Options) -> Index {
@@ -239,221 +344,23 @@ impl Index {
             home: None,
             applied: AtomicU64::new(0),
             rows: AtomicU64::new(0),
+            stored: AtomicU64::new(0),
             writer: Mutex::new(None),
             notices: Mutex::default(),
+            arm: RwLock::default(),
+            rows_of: Mutex::default(),
+            allowed_to: Mutex::default(),
         }
     }
 
     /// Returns what happened at opening that the operator should know; the caller may empty the list.
     pub fn notices(&self) -> MutexGuard<'_, Vec<String>> {
-        self.notices
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.notices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns up to where the log is applied.
     pub fn applied(&self) -> Seq {
         Seq(self.applied.load(Ordering::Acquire))
-    }
-
-    /// Applies operations in order and stores that the log is applied up to `upto`. Applying the same again changes nothing.
-    /// All of it is searchable when this returns, and none of it when this fails.
-    pub fn apply(&self, ops: &[Op], upto: Seq) -> Result<()> {
-        let mut held = self
-            .writer
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let done = guarded(|| self.write(&mut held, ops, upto));
-        if done.is_err() {
-            // A writer that failed once is not trusted with the next batch; what it had not committed is dropped with it.
-            *held = None;
-        }
-        done
-    }
-
-    fn write(&self, held: &mut Option<IndexWriter>, ops: &[Op], upto: Seq) -> Result<()> {
-        if self.home.as_ref().is_some_and(|home| home.lock.is_none()) {
-            bail!("the index was opened for reading");
-        }
-        if held.is_none() {
-            *held = Some(
-                self.lexical
-                    .index
-                    .writer_with_num_threads(1, self.options.writer_bytes.max(15 << 20))?,
-            );
-        }
-        let writer = held.as_mut().expect("it was just made");
-        let fields = self.lexical.fields;
-        let searcher = self.lexical.reader.searcher();
-        let mut rows = self.rows.load(Ordering::Acquire);
-        let mut fresh: HashSet<&str> = HashSet::new();
-        let delete = |field, value: &str| {
-            writer.delete_term(Term::from_field_text(field, value));
-        };
-        for op in ops {
-            match op {
-                Op::Put(passage) => {
-                    // A deletion costs a look into every segment, and most passages are new.
-                    if !fresh.insert(&passage.id)
-                        || self.lexical.knows(&searcher, fields.id, &passage.id)?
-                    {
-                        delete(fields.id, &passage.id);
-                    }
-                    writer.add_document(self.lexical.document(passage, rows))?;
-                    rows += 1;
-                }
-                Op::DeletePassage(id) => delete(fields.id, id),
-                Op::DeleteEvent(event) => delete(fields.event, event),
-                Op::DeleteThread(thread) => delete(fields.thread, thread),
-            }
-        }
-        self.commit(writer, upto, rows)
-    }
-
-    fn commit(
-        &self,
-        writer: &mut IndexWriter<TantivyDocument>,
-        upto: Seq,
-        rows: u64,
-    ) -> Result<()> {
-        let payload = Payload {
-            format: FORMAT,
-            log: self.log.clone(),
-            applied: upto,
-            rows,
-        };
-        let mut prepared = writer.prepare_commit()?;
-        prepared.set_payload(&serde_json::to_string(&payload)?);
-        prepared.commit()?;
-        self.lexical.reader.reload()?;
-        self.rows.store(rows, Ordering::Release);
-        self.applied.store(upto.0, Ordering::Release);
-        Ok(())
-    }
-
-    fn commit_only(&self, upto: Seq) -> Result<()> {
-        self.apply(&[], upto)
-    }
-
-    /// Answers a query within what its asker may read. There is no unfiltered path; an empty `readable` finds nothing.
-    pub fn search(&self, query: &Query) -> Result<Page<Hit>> {
-        guarded(|| self.answer(query))
-    }
-
-    fn answer(&self, query: &Query) -> Result<Page<Hit>> {
-        let searcher = self.lexical.reader.searcher();
-        let allowed = self.lexical.allowed(&searcher, query)?;
-        let matching: usize = allowed.iter().map(|b| b.count).sum();
-        if matching == 0 || query.limit == 0 {
-            return Ok(Page::default());
-        }
-        let plan = self.lexical.plan(&searcher, query)?;
-        let pool = (query.offset + query.limit)
-            .saturating_mul(4)
-            .clamp(200, 5_000);
-        let asked = [&query.text, &query.body]
-            .iter()
-            .any(|t| t.chars().any(char::is_alphanumeric));
-        let (ranked, total) = if asked || !query.prefixes.is_empty() {
-            (self.lexical.best(&searcher, &plan, &allowed, pool)?, None)
-        } else {
-            let newest = self.lexical.newest(&searcher, &allowed, pool)?;
-            (
-                newest.into_iter().map(|a| (a, 0.0)).collect(),
-                Some(matching),
-            )
-        };
-        let addresses: Vec<_> = ranked.iter().map(|r| r.0).collect();
-        let facts = self.lexical.facts(&searcher, &addresses)?;
-        let mut threads = HashSet::new();
-        let mut items = Vec::new();
-        let mut shown = Vec::new();
-        let mut skip = query.offset;
-        for ((address, score), facts) in ranked.into_iter().zip(facts) {
-            if query.group_by_thread && !threads.insert(facts.thread) {
-                continue;
-            }
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            if items.len() == query.limit {
-                break;
-            }
-            let passage = self.lexical.passage(&searcher, address)?;
-            // The bit said so already; a hit is worth asking twice.
-            assert!(
-                query.readable.contains(&passage.audience),
-                "a passage outside the asker's audiences was found"
-            );
-            let snippet = snippet::snippet(&passage.text, &plan.wanted);
-            let bm25 = total.is_none().then_some(score);
-            shown.push(address);
-            items.push(Hit {
-                passage,
-                score,
-                bm25,
-                cosine: None,
-                snippet,
-                explanation: None,
-            });
-        }
-        if query.explain {
-            let parts = self.lexical.score_parts(&searcher, &plan.clauses, &shown)?;
-            for (hit, parts) in items.iter_mut().zip(parts) {
-                let terms = parts
-                    .into_iter()
-                    .map(|(i, part)| (plan.clauses[i].name.clone(), part))
-                    .collect();
-                hit.explanation = Some(Explanation {
-                    terms,
-                    lexical: hit.score,
-                    lexical_weight: 1.0,
-                    ..Explanation::default()
-                });
-            }
-        }
-        Ok(Page {
-            items,
-            total: total.filter(|_| !query.group_by_thread),
-            notes: plan.notes,
-        })
-    }
-
-    /// Empties the index and applies a whole log, in batches. A crash on the way leaves an index that knows how far it came.
-    pub fn rebuild(&self, ops: impl Iterator<Item = (Op, Seq)>) -> Result<()> {
-        {
-            let mut held = self
-                .writer
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(writer) = held.as_mut() {
-                writer.delete_all_documents()?;
-                self.commit(writer, Seq(0), 0)?;
-            } else {
-                drop(held);
-                self.commit_only(Seq(0))?;
-                let mut held = self
-                    .writer
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                let writer = held.as_mut().context("the writer is gone")?;
-                writer.delete_all_documents()?;
-                self.commit(writer, Seq(0), 0)?;
-            }
-        }
-        let mut batch = Vec::new();
-        let mut reached = Seq(0);
-        for (op, seq) in ops {
-            // Operations of one event belong together: half of them applied would count as all.
-            if seq > reached && batch.len() >= 2_000 {
-                self.apply(&batch, reached)?;
-                batch.clear();
-            }
-            reached = reached.max(seq);
-            batch.push(op);
-        }
-        self.apply(&batch, reached)
     }
 
     /// Reads everything back and reports what does not fit.
@@ -478,7 +385,15 @@ impl Index {
         let searcher = self.lexical.reader.searcher();
         report.passages = searcher.num_docs();
         let mut ids = HashSet::new();
+        let arm = self.arm();
+        let mut strangers = 0;
+        if arm.is_none() && self.options.vectors {
+            report
+                .problems
+                .push("The vectors cannot be read.".to_string());
+        }
         for (ord, segment) in searcher.segment_readers().iter().enumerate() {
+            let rows = self.lexical.rows(segment)?;
             for doc in segment.doc_ids_alive() {
                 let passage = match self
                     .lexical
@@ -493,12 +408,26 @@ impl Index {
                     }
                 };
                 report.read += 1;
+                if let Some(arm) = &arm {
+                    let vector = arm.embedder.passage_vector(&arm::pieces_of(&passage));
+                    let cosine = arm
+                        .store
+                        .cosines(&vector, &[u64::from(rows[doc as usize])])
+                        .unwrap_or_default();
+                    let silent = vector.iter().all(|x| *x == 0.0);
+                    strangers += usize::from(!silent && cosine.first().is_some_and(|c| *c < 0.98));
+                }
                 if !ids.insert(passage.id.clone()) {
                     report
                         .problems
                         .push(format!("The passage {} is there twice.", passage.id));
                 }
             }
+        }
+        if strangers > 0 {
+            report
+                .problems
+                .push(format!("{strangers} passages have vectors of other texts."));
         }
         Ok(report)
     }
@@ -514,7 +443,10 @@ impl Index {
                 .home
                 .as_ref()
                 .map_or(0, |home| bytes_in(&home.dir.join("text"))),
-            vector_bytes: 0,
+            generation: self.generation(),
+            vector_bytes: self.dir().map_or(0, |dir| {
+                bytes_at(&arm::vectors_path(dir, self.generation()))
+            }),
         }
     }
 }
@@ -538,6 +470,10 @@ fn aside(dir: &Path) -> PathBuf {
         .map(|n| dir.join(format!("damaged-{n}")))
         .find(|p| !p.exists())
         .expect("some number is free")
+}
+
+fn bytes_at(path: &Path) -> u64 {
+    path.metadata().map_or(0, |m| m.len())
 }
 
 fn bytes_in(dir: &Path) -> u64 {

@@ -145,6 +145,10 @@ pub struct Query {
     pub recency: Option<Recency>,
     /// Which arms answer.
     pub arms: Arms,
+    /// Compares every allowed vector in full instead of choosing by signs first.
+    pub exact: bool,
+    /// Makes snippets; who only wants ids and scores goes without.
+    pub snippets: bool,
     /// Fills [`Hit::explanation`].
     pub explain: bool,
 }
@@ -182,6 +186,8 @@ impl Query {
             group_by_thread: false,
             recency: None,
             arms: Arms::Both,
+            exact: false,
+            snippets: true,
             explain: false,
         }
     }

@@ -46,8 +46,11 @@ impl Wanted {
 
 /// Returns the window of a text that covers most of what is wanted; the beginning when nothing matches.
 pub(crate) fn snippet(text: &str, wanted: &Wanted) -> Snippet {
-    let text = printable(text);
-    let tokens: Vec<(Token, f32)> = analyze::tokens(&text)
+    let whole = printable(text);
+    let region = focus(&whole, wanted);
+    let (begun, ended) = (region.start == 0, region.end == whole.len());
+    let text = &whole[region];
+    let tokens: Vec<(Token, f32)> = analyze::tokens(text)
         .into_iter()
         .map(|t| {
             let w = wanted.weight(&t);
@@ -65,15 +68,15 @@ pub(crate) fn snippet(text: &str, wanted: &Wanted) -> Snippet {
     {
         window.start = 0;
     }
-    let (start, end) = (window.start, cut_end(&text, &tokens, window.clone()));
+    let (start, end) = (window.start, cut_end(text, &tokens, window.clone()));
     let mut out = String::new();
-    if start > 0 {
+    if start > 0 || !begun {
         out.push_str("… ");
     }
     let shift = out.len();
     out.push_str(text[start..end].trim_end());
     let length = out.len();
-    if end < text.len() {
+    if end < text.len() || !ended {
         out.push_str(" …");
     }
     let mut highlights: Vec<Range<usize>> = Vec::new();
@@ -92,6 +95,83 @@ pub(crate) fn snippet(text: &str, wanted: &Wanted) -> Snippet {
     Snippet {
         text: out,
         highlights,
+    }
+}
+
+/// Returns the part of a long text that is worth analyzing: a glance at the beginnings of words costs a fiftieth of an analysis.
+fn focus(text: &str, wanted: &Wanted) -> Range<usize> {
+    const ENOUGH: usize = 900;
+    let terms: Vec<(&str, f32)> = wanted
+        .terms
+        .iter()
+        .map(|(term, weight)| (term.as_str(), *weight))
+        .chain(wanted.prefixes.iter().map(|p| (p.as_str(), 1.0)))
+        .collect();
+    if text.len() <= ENOUGH || terms.iter().any(|t| !t.0.is_ascii()) {
+        return 0..text.len();
+    }
+    let bytes = text.as_bytes();
+    let mut by_first: Vec<Vec<usize>> = vec![Vec::new(); 256];
+    for (i, (term, _)) in terms.iter().enumerate() {
+        if let Some(first) = term.bytes().next() {
+            by_first[usize::from(first.to_ascii_lowercase())].push(i);
+            by_first[usize::from(first.to_ascii_uppercase())].push(i);
+        }
+    }
+    let mut anchors: Vec<(usize, usize)> = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        let candidates = &by_first[usize::from(*byte)];
+        let inside = at > 0 && bytes[at - 1].is_ascii_alphanumeric();
+        if candidates.is_empty()
+            || (inside && !(bytes[at - 1].is_ascii_lowercase() && byte.is_ascii_uppercase()))
+        {
+            continue;
+        }
+        for &i in candidates {
+            // Stems differ from their words at the end: "happi" is in "happy".
+            let term = terms[i].0.as_bytes();
+            let stem = &term[..term.len().min(4.max(term.len().saturating_sub(2)))];
+            if bytes[at..]
+                .get(..stem.len())
+                .is_some_and(|b| b.eq_ignore_ascii_case(stem))
+            {
+                anchors.push((at, i));
+            }
+        }
+    }
+    let mut best = (0.0, 0);
+    for (n, (start, _)) in anchors.iter().enumerate().take(2_000) {
+        let mut seen: Vec<usize> = Vec::new();
+        for (_, term) in anchors[n..].iter().take_while(|a| a.0 < start + 220) {
+            if !seen.contains(term) {
+                seen.push(*term);
+            }
+        }
+        let sum: f32 = seen.iter().map(|i| terms[*i].1).sum();
+        if sum > best.0 * 1.01 {
+            best = (sum, *start);
+        }
+    }
+    let space = |at: usize| {
+        bytes[..at]
+            .iter()
+            .rposition(|b| *b == b' ')
+            .map_or(0, |i| i + 1)
+    };
+    let start = if best.1 <= 200 {
+        0
+    } else {
+        space(best.1 - 150)
+    };
+    let end = if start + ENOUGH >= text.len() {
+        text.len()
+    } else {
+        space(start + ENOUGH)
+    };
+    if end > start {
+        start..end
+    } else {
+        0..text.len()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What callers rely on: writing, finding, filtering, and what happens to an index that is not what it should be.
 
+use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
 use super::*;
 
@@ -307,4 +309,433 @@ fn a_rebuilt_index_holds_what_the_log_holds() {
         (5_000, Seq(1_667))
     );
     assert_eq!(found(&index, "old"), [""; 0]);
+}
+
+/// A small generator, so that a failure can be repeated.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+const WORDS: [&str; 24] = [
+    "login", "token", "deploy", "crash", "salary", "release", "parser", "cache", "timeout",
+    "invoice", "review", "merge", "backup", "quota", "fooBar", "core-123", "E0308", "検索",
+    "größe", "retry", "schema", "plan", "secret", "offer",
+];
+
+fn words(dice: &mut Dice, count: u64) -> String {
+    (0..count)
+        .map(|_| WORDS[dice.roll(24) as usize])
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Draws members, memberships and questions; audiences and passages change all the time.
+fn nobody_reads_foreign_passages(draws: u64) {
+    let mut dice = Dice(20_261_122);
+    let index = Index::in_memory(Options::default());
+    let mut audience_of: HashMap<String, u64> = HashMap::new();
+    let mut members: Vec<std::collections::BTreeSet<AudienceId>> = (0..50)
+        .map(|_| {
+            (0..dice.roll(6))
+                .map(|_| AudienceId(dice.roll(40)))
+                .collect()
+        })
+        .collect();
+    let mut found = 0;
+    for draw in 0..draws {
+        if draw % 2_000 == 0 {
+            let ops = (0..200).map(|_| {
+                let id = format!("p{}", dice.roll(3_000));
+                if dice.roll(10) == 0 {
+                    audience_of.remove(&id);
+                    return Op::DeletePassage(id);
+                }
+                let audience = dice.roll(40);
+                audience_of.insert(id.clone(), audience);
+                let text = words(&mut dice, 8);
+                Op::Put(Passage {
+                    audience: AudienceId(audience),
+                    ..passage(&id, &text)
+                })
+            });
+            let ops: Vec<Op> = ops.collect();
+            index.apply(&ops, Seq(draw + 1)).unwrap();
+        }
+        let member = dice.roll(50) as usize;
+        if dice.roll(4) == 0 {
+            let audience = AudienceId(dice.roll(40));
+            if !members[member].remove(&audience) {
+                members[member].insert(audience);
+            }
+        }
+        let typed = match dice.roll(6) {
+            0 => format!("\"{}\"", words(&mut dice, 1)),
+            1 => format!("{} -{}", words(&mut dice, 2), words(&mut dice, 1)),
+            2 => format!(
+                "{}*",
+                &words(&mut dice, 1).chars().take(3).collect::<String>()
+            ),
+            3 => "from:ana".to_string(),
+            n => words(&mut dice, n - 3),
+        };
+        let mut query = parse(&typed, &jiff::tz::TimeZone::UTC).query(members[member].clone(), 5);
+        query.group_by_thread = dice.roll(3) == 0;
+        for hit in index.search(&query).unwrap().items {
+            let audience = audience_of.get(&hit.passage.id).copied();
+            assert_eq!(
+                audience,
+                Some(hit.passage.audience.0),
+                "an old passage was found by {typed}"
+            );
+            assert!(
+                members[member].contains(&hit.passage.audience),
+                "a foreign passage was found by {typed}"
+            );
+            found += 1;
+        }
+    }
+    assert!(found > draws / 2, "the draws prove nothing: {found} hits");
+}
+
+#[test]
+fn random_members_never_read_foreign_passages() {
+    nobody_reads_foreign_passages(3_000);
+}
+
+#[test]
+#[ignore = "a million draws: cargo test --release -p daybrief-index -- --ignored a_million"]
+fn a_million_draws_never_read_a_foreign_passage() {
+    nobody_reads_foreign_passages(1_000_000);
+}
+
+#[test]
+fn vectors_find_what_shares_no_word() {
+    let index = filled([
+        passage(
+            "a1",
+            "The user cannot sign in after the password was changed.",
+        ),
+        passage("b1", "Lunch is at noon in the kitchen, bring plates."),
+        passage(
+            "c1",
+            "Quarterly numbers will be sent to the board on Friday.",
+        ),
+    ]);
+    let query = Query {
+        arms: Arms::Vectors,
+        ..Query::new("login problem with credentials", [AudienceId(1)], 3)
+    };
+    let page = index.search(&query).unwrap();
+    assert_eq!(page.items[0].passage.id, "a1");
+    assert!(page.items[0].cosine.unwrap() > page.items[1].cosine.unwrap());
+    let both = Query {
+        arms: Arms::Both,
+        explain: true,
+        ..query
+    };
+    assert_eq!(index.search(&both).unwrap().items[0].passage.id, "a1");
+}
+
+#[test]
+fn weights_move_with_generations_and_survive() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), "log", Options::default()).unwrap();
+    let mut dice = Dice(1);
+    for batch in 0..5u64 {
+        let ops: Vec<Op> = (0..500)
+            .map(|i| Op::Put(passage(&format!("{batch}-{i}"), &words(&mut dice, 12))))
+            .collect();
+        index.apply(&ops, Seq(batch + 1)).unwrap();
+        assert_eq!(index.stats().generation, [8, 9, 10, 10, 11][batch as usize]);
+    }
+    let query = Query::new("invoice quota", [AudienceId(1)], 10);
+    let before: Vec<_> = index
+        .search(&query)
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|h| (h.passage.id, h.score))
+        .collect();
+    assert_eq!(index.verify().unwrap().problems, Vec::<String>::new());
+    drop(index);
+    let index = Index::open(dir.path(), "log", Options::default()).unwrap();
+    let after: Vec<_> = index
+        .search(&query)
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|h| (h.passage.id, h.score))
+        .collect();
+    assert_eq!(before, after);
+    drop(index);
+    // Without its vectors a reader answers from full text and says so; a writer makes them again.
+    fs::remove_file(dir.path().join("vectors-11.bin")).unwrap();
+    let reader = Index::open_read_only(dir.path(), "log", Options::default()).unwrap();
+    let page = reader.search(&query).unwrap();
+    assert_eq!((page.items.len(), page.notes.len()), (10, 1));
+    let index = Index::open(dir.path(), "log", Options::default()).unwrap();
+    assert_eq!((index.notices().len(), index.applied()), (1, Seq(5)));
+    let again: Vec<_> = index
+        .search(&query)
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|h| (h.passage.id, h.score))
+        .collect();
+    assert_eq!(before, again);
+}
+
+/// The child of the next test: applies one passage a commit until it is killed.
+#[test]
+fn child_that_writes_until_it_is_killed() {
+    let Ok(dir) = std::env::var("DAYBRIEF_INDEX_KILL_DIR") else {
+        return;
+    };
+    let index = Index::open(Path::new(&dir), "log", Options::default()).unwrap();
+    for seq in index.applied().0 + 1.. {
+        let ops = [
+            Op::Put(passage(&format!("k{seq}"), &format!("login number{seq}"))),
+            Op::DeletePassage(format!("k{}", seq - 1)),
+        ];
+        index
+            .apply(&ops[..if seq % 3 == 0 { 2 } else { 1 }], Seq(seq))
+            .unwrap();
+    }
+}
+
+#[test]
+fn kill_9_loses_nothing_that_was_applied() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut reached = 0;
+    for round in 0..4u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "tests::child_that_writes_until_it_is_killed",
+                "--nocapture",
+            ])
+            .env("DAYBRIEF_INDEX_KILL_DIR", dir.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(400 + round * 173));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let index = Index::open(dir.path(), "log", Options::default()).unwrap();
+        let applied = index.applied().0;
+        assert!(
+            applied >= reached && index.notices().is_empty(),
+            "{applied} {reached}"
+        );
+        reached = applied;
+        let expected = (1..=applied)
+            .filter(|seq| !((seq + 1) % 3 == 0 && *seq < applied))
+            .count() as u64;
+        assert_eq!(
+            index.verify().unwrap(),
+            Report {
+                passages: expected,
+                read: expected,
+                problems: Vec::new()
+            }
+        );
+    }
+    assert!(reached > 0);
+}
+
+/// What any vector store has to do, asked through the index.
+fn conforms(url: &str, collection: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let place = QdrantPlace {
+        url: url.into(),
+        collection: collection.into(),
+        api_key: None,
+    };
+    let options = Options {
+        qdrant: Some(place),
+        ..Options::default()
+    };
+    let index = Index::open(dir.path(), "log", options.clone()).unwrap();
+    let sign_in = "The user cannot sign in after the password was changed.";
+    let ops = [
+        Op::Put(passage("a1", sign_in)),
+        Op::Put(Passage {
+            audience: AudienceId(2),
+            ..passage("b1", sign_in)
+        }),
+        Op::Put(Passage {
+            space: Some("core".into()),
+            kind: "ticket".into(),
+            ..passage("c1", sign_in)
+        }),
+        Op::Put(Passage {
+            occurred_at: "2020-01-01T00:00:00Z".parse().unwrap(),
+            ..passage("d1", sign_in)
+        }),
+    ];
+    index.apply(&ops, Seq(1)).unwrap();
+    let ask = |text: &str| Query {
+        arms: Arms::Vectors,
+        ..typed(text)
+    };
+    let sorted = |query: Query| {
+        let page = index.search(&query).unwrap();
+        assert_eq!(page.notes, Vec::<String>::new());
+        let mut ids: Vec<String> = page.items.into_iter().map(|h| h.passage.id).collect();
+        ids.sort();
+        ids.join(" ")
+    };
+    for (text, expected) in [
+        ("login problem", "a1 c1 d1"),
+        ("login problem in:core", "c1"),
+        ("login problem kind:conversation", "a1 d1"),
+        ("login problem after:2026-01-01", "a1 c1"),
+        ("login problem before:2026-01-01", "d1"),
+        ("login problem from:nobody", ""),
+    ] {
+        assert_eq!(sorted(ask(text)), expected, "{text}");
+    }
+    index
+        .apply(
+            &[
+                Op::DeletePassage("a1".into()),
+                Op::Put(passage("c1", "Lunch is at noon.")),
+            ],
+            Seq(2),
+        )
+        .unwrap();
+    assert_eq!(sorted(ask("login problem")), "c1 d1");
+    assert_eq!(
+        sorted(Query {
+            readable: [AudienceId(2)].into(),
+            ..ask("login problem")
+        }),
+        "b1"
+    );
+    // A hundred more begin a new generation in a new collection.
+    let ops: Vec<Op> = (0..100)
+        .map(|i| {
+            Op::Put(passage(
+                &format!("n{i}"),
+                &format!("note {i} on the deploy"),
+            ))
+        })
+        .collect();
+    index.apply(&ops, Seq(3)).unwrap();
+    assert_eq!(index.stats().generation, 6);
+    assert_eq!(
+        sorted(Query {
+            limit: 1,
+            ..ask("cannot sign in")
+        }),
+        "d1"
+    );
+    drop(index);
+    let index = Index::open(dir.path(), "log", options).unwrap();
+    assert_eq!(
+        index
+            .search(&Query {
+                limit: 1,
+                ..ask("cannot sign in")
+            })
+            .unwrap()
+            .items[0]
+            .passage
+            .id,
+        "d1"
+    );
+}
+
+#[test]
+fn qdrant_answers_like_the_store_at_hand() {
+    let server = crate::qdrant::fake::Fake::default().serve(0);
+    conforms(&server.url, "briefs");
+    let collections = server.fake.collections.lock().unwrap();
+    let sizes: Vec<_> = collections
+        .iter()
+        .map(|(name, points)| (name.as_str(), points.len()))
+        .collect();
+    assert_eq!(
+        sizes,
+        [("briefs-6", 103)],
+        "old collections and deleted points are removed"
+    );
+    assert!(
+        server
+            .fake
+            .indexed
+            .lock()
+            .unwrap()
+            .contains(&"audience".to_string())
+    );
+}
+
+#[test]
+#[ignore = "needs a Qdrant server: QDRANT_URL=http://localhost:6334"]
+fn a_real_qdrant_answers_like_the_store_at_hand() {
+    let url = std::env::var("QDRANT_URL").expect("QDRANT_URL names the server");
+    conforms(&url, &format!("daybrief-test-{}", std::process::id()));
+}
+
+#[test]
+fn a_server_that_is_down_costs_only_the_vectors_share() {
+    let fake = crate::qdrant::fake::Fake::default();
+    let server = fake.clone().serve(0);
+    let place = QdrantPlace {
+        url: server.url.clone(),
+        collection: "briefs".into(),
+        api_key: None,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(
+        dir.path(),
+        "log",
+        Options {
+            qdrant: Some(place),
+            ..Options::default()
+        },
+    )
+    .unwrap();
+    index
+        .apply(&[Op::Put(passage("a1", "the login token expires"))], Seq(1))
+        .unwrap();
+    let port = server.url.rsplit_once(':').unwrap().1.parse().unwrap();
+    drop(server);
+    index
+        .apply(
+            &[Op::Put(passage("a2", "the login cookie expires"))],
+            Seq(2),
+        )
+        .unwrap();
+    let query = Query {
+        arms: Arms::Both,
+        ..typed("login")
+    };
+    let page = index.search(&query).unwrap();
+    assert_eq!(
+        (page.items.len(), page.notes),
+        (
+            2,
+            vec!["Vectors are unavailable; answered from full text.".to_string()]
+        )
+    );
+    let _server = fake.clone().serve(port);
+    index
+        .apply(&[Op::Put(passage("a3", "the login page"))], Seq(3))
+        .unwrap();
+    assert_eq!(
+        fake.collections.lock().unwrap()["briefs-0"].len(),
+        3,
+        "what was missed is sent again"
+    );
+    let page = index.search(&query).unwrap();
+    assert_eq!((page.items.len(), page.notes.len()), (3, 0));
 }
