@@ -7,6 +7,7 @@ pub mod clean;
 pub mod conversations;
 pub mod eval;
 mod lines;
+mod memo;
 mod phrases;
 mod quote;
 pub mod similar;

@@ -107,7 +107,7 @@ pub fn ask_in<'a>(scene: &Scene<'a>, i: usize) -> Option<AskFound<'a>> {
     if message.is_bot {
         return None;
     }
-    let cleaned = Cleaned::new(message.text);
+    let cleaned = Cleaned::of(message.text);
     let best = score::best_sentence(scene, i, &cleaned)?;
     if best.score < THRESHOLD || closing::is_withdrawn(&cleaned, best.segment) {
         return None;

@@ -4,11 +4,14 @@
 //! blanked (code, quotes, tables, signatures, log lines) and soft line breaks are spaces. Sentences are found in the
 //! buffer, and because the lengths agree their ranges hold for the text as it was written.
 
+use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::lines::{self, Flat};
+use super::memo::{Memo, remembered};
 use super::words::one_of;
 
 /// A sentence worth showing.
@@ -24,10 +27,9 @@ pub struct Sentence {
 
 /// Returns the good sentences of a message, in order.
 pub fn sentences(markdown: &str) -> Vec<Sentence> {
-    let cleaned = Cleaned::new(markdown);
-    cleaned
+    Cleaned::of(markdown)
         .segments
-        .into_iter()
+        .iter()
         .filter(|segment| segment.class == Class::Good)
         .map(Sentence::from)
         .collect()
@@ -35,12 +37,11 @@ pub fn sentences(markdown: &str) -> Vec<Sentence> {
 
 /// Returns the first good sentence of a message.
 pub fn first_good_sentence(text: &str) -> Option<Range<usize>> {
-    let cleaned = Cleaned::new(text);
-    cleaned
+    Cleaned::of(text)
         .segments
-        .into_iter()
+        .iter()
         .find(|segment| segment.class == Class::Good)
-        .map(|segment| segment.range)
+        .map(|segment| segment.range.clone())
 }
 
 /// What a piece of prose is good for.
@@ -69,10 +70,10 @@ pub(super) struct Segment {
     pub paragraph: usize,
 }
 
-impl From<Segment> for Sentence {
-    fn from(segment: Segment) -> Self {
+impl From<&Segment> for Sentence {
+    fn from(segment: &Segment) -> Self {
         Self {
-            range: segment.range,
+            range: segment.range.clone(),
             words: segment.words,
             is_question: segment.is_question,
         }
@@ -90,9 +91,18 @@ pub(super) struct Cleaned {
     pub quotes: Vec<Range<usize>>,
 }
 
+thread_local! {
+    static CLEANED: RefCell<Memo<Rc<Cleaned>>> = RefCell::default();
+}
+
 impl Cleaned {
+    /// Returns a message taken apart, lately or now.
+    pub fn of(text: &str) -> Rc<Self> {
+        remembered(&CLEANED, text, |text| Rc::new(Cleaned::new(text)))
+    }
+
     /// Takes a message apart.
-    pub fn new(text: &str) -> Self {
+    fn new(text: &str) -> Self {
         let Flat {
             buffer,
             attributions,

@@ -92,7 +92,7 @@ pub(super) fn continued<'a>(scene: &Scene<'a>, i: usize) -> Option<Vec<&'a str>>
         .rev()
         .take_while(|(_, earlier)| earlier.author == messages[i].author);
     own.take(4)
-        .map(|(n, earlier)| lead_of(scene, n, &Cleaned::new(earlier.text)))
+        .map(|(n, earlier)| lead_of(scene, n, &Cleaned::of(earlier.text)))
         .find(|keys| !keys.is_empty())
 }
 

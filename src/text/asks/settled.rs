@@ -1,11 +1,13 @@
 //! Sentences that settle a choice for all, and sentences that say work is stuck.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::model::ThreadKind;
 
 use super::super::clean::{Class, Cleaned};
+use super::super::memo::{Memo, remembered};
 use super::super::phrases::Table;
 use super::super::words::{Words, floor, one_of};
 use super::{Scene, people};
@@ -218,19 +220,29 @@ static UNSTUCK: LazyLock<Table> = LazyLock::new(|| {
     ])
 });
 
+thread_local! {
+    static ON_A_TICKET: RefCell<Memo<Option<Range<usize>>>> = RefCell::default();
+    static IN_A_MAIL: RefCell<Memo<Option<Range<usize>>>> = RefCell::default();
+    static IN_TALK: RefCell<Memo<Option<Range<usize>>>> = RefCell::default();
+    static BLOCKED: RefCell<Memo<Option<Range<usize>>>> = RefCell::default();
+}
+
 /// Returns the sentence that settles a choice, unless somebody objects afterwards.
 pub fn decision_in(scene: &Scene<'_>, i: usize) -> Option<Range<usize>> {
     let message = scene.messages.get(i)?;
-    let cleaned = Cleaned::new(message.text);
-    let special = match scene.kind {
-        ThreadKind::Ticket => Some(&*ON_TICKETS),
+    let best = match scene.kind {
+        ThreadKind::Ticket => remembered(&ON_A_TICKET, message.text, |text| {
+            approval(text).or_else(|| settling(text, Some(&ON_TICKETS)))
+        }),
         ThreadKind::Mail | ThreadKind::Topic | ThreadKind::Page | ThreadKind::Document => {
-            Some(&*IN_MAIL)
+            remembered(&IN_A_MAIL, message.text, |text| {
+                settling(text, Some(&IN_MAIL))
+            })
         }
-        ThreadKind::Conversation | ThreadKind::Recording => None,
-    };
-    let best =
-        approval(scene, message.text).or_else(|| strongest(&cleaned, &SETTLING, special, &OPEN))?;
+        ThreadKind::Conversation | ThreadKind::Recording => {
+            remembered(&IN_TALK, message.text, |text| settling(text, None))
+        }
+    }?;
     let others = scene.messages[i + 1..]
         .iter()
         .filter(|later| later.author != message.author && !later.is_bot)
@@ -242,21 +254,20 @@ pub fn decision_in(scene: &Scene<'_>, i: usize) -> Option<Range<usize>> {
     (!objected).then_some(best)
 }
 
+fn settling(text: &str, special: Option<&Table>) -> Option<Range<usize>> {
+    strongest(&Cleaned::of(text), &SETTLING, special, &OPEN)
+}
+
 /// Returns the sentence that says that work cannot go on.
 pub fn blocker_in(scene: &Scene<'_>, i: usize) -> Option<Range<usize>> {
-    strongest(
-        &Cleaned::new(scene.messages.get(i)?.text),
-        &STUCK,
-        None,
-        &UNSTUCK,
-    )
+    let text = scene.messages.get(i)?.text;
+    remembered(&BLOCKED, text, |text| {
+        strongest(&Cleaned::of(text), &STUCK, None, &UNSTUCK)
+    })
 }
 
 /// Returns a reviewer's "r+", "r=name" or a bot's "approved by", which settle a change.
-fn approval(scene: &Scene<'_>, text: &str) -> Option<Range<usize>> {
-    if scene.kind != ThreadKind::Ticket {
-        return None;
-    }
+fn approval(text: &str) -> Option<Range<usize>> {
     let words = Words::new(text, 0..text.len());
     let n = (0..words.len()).find(|&n| {
         let word = words.get(n);
