@@ -13,6 +13,7 @@ mod completions;
 mod demo;
 mod eval;
 mod explain;
+mod index;
 mod init;
 mod output;
 mod replay;
@@ -69,6 +70,8 @@ enum Command {
     Run(run::Run),
     /// Search everything the asker may read.
     Search(search::Search),
+    /// Look at the index, check it, or build it again from the store.
+    Index(index::Index),
     /// Print one member's briefing as it would be now.
     Brief(brief::Brief),
     /// Print every briefing that would have been sent, as JSON lines.
@@ -108,6 +111,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Explain(command) => command.run(global),
         Command::Status(command) => command.run(global),
         Command::Search(command) => command.run(global),
+        Command::Index(command) => command.run(global),
         Command::Brief(command) => command.run(global),
         Command::Replay(command) => command.run(global),
         Command::Backtest(command) => command.run(global),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
+use daybrief_index::QdrantPlace;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 use serde::Deserialize;
@@ -39,6 +40,8 @@ pub struct Config {
     pub teams: BTreeMap<String, TeamConfig>,
     /// What `daybrief search` assumes.
     pub search: SearchConfig,
+    /// A server for the vectors, for teams that outgrow one machine.
+    pub qdrant: QdrantConfig,
     /// What is read, typed.
     #[serde(skip)]
     pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
@@ -599,5 +602,42 @@ fn list(names: &[&str]) -> String {
         "none".to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+/// `[qdrant]`: a server for the vectors instead of the file beside the index.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QdrantConfig {
+    /// Its gRPC address, such as `http://localhost:6334`; without one the vectors stay on this machine.
+    pub url: Option<String>,
+    /// The collection; it is made when it is missing. Default `daybrief`.
+    pub collection: Option<String>,
+    /// The environment variable that holds the server's key.
+    pub api_key_env: Option<String>,
+}
+
+impl QdrantConfig {
+    /// Returns where the server is, if one is configured.
+    ///
+    /// # Errors
+    /// When the variable of the key is not set.
+    pub fn place(&self) -> Result<Option<QdrantPlace>> {
+        let Some(url) = self.url.clone() else {
+            return Ok(None);
+        };
+        let api_key = self
+            .api_key_env
+            .as_ref()
+            .map(|name| {
+                std::env::var(name)
+                    .with_context(|| format!("[qdrant] api_key_env: {name} is not set"))
+            })
+            .transpose()?;
+        Ok(Some(QdrantPlace {
+            url,
+            collection: self.collection.clone().unwrap_or_else(|| "daybrief".into()),
+            api_key,
+        }))
     }
 }

@@ -81,7 +81,7 @@ impl Site {
         Index::open(
             &self.data_dir.join("index"),
             &self.store.log_uuid()?,
-            Options::default(),
+            self.index_options()?,
         )
         .context("cannot open the index")
     }
@@ -94,9 +94,16 @@ impl Site {
         let index = Index::open_read_only(
             &self.data_dir.join("index"),
             &self.store.log_uuid()?,
-            Options::default(),
+            self.index_options()?,
         );
         index.context("cannot open the index; run `daybrief sync` first")
+    }
+
+    fn index_options(&self) -> Result<Options> {
+        Ok(Options {
+            qdrant: self.config.qdrant.place()?,
+            ..Options::default()
+        })
     }
 
     /// Returns what the team decided about its briefings.

@@ -64,6 +64,7 @@ fn every_key_stands_in_the_example() {
         "[members.x]",
         "[teams.x]",
         "[search]",
+        "[qdrant]",
         "[connectors.x]\ntype = \"slack-export\"",
         "[connectors.x]\ntype = \"mbox\"",
         "[connectors.x]\ntype = \"maildir\"",
