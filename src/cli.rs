@@ -1,5 +1,6 @@
 //! The command line: arguments, one file per command, exit codes 0 (done), 1 (failed) and 2 (usage).
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -88,6 +89,38 @@ enum Command {
     Completions(completions::Completions),
 }
 
+/// Stands for the `-` of a word that `search` leaves out, so that `-draft` is not read as an option.
+const LEFT_OUT: char = '\u{2212}';
+
+/// Returns the arguments as the parser wants them: after `search`, a word such as `-draft` is no option.
+pub fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut is_search = false;
+    let mut is_over = false;
+    given
+        .into_iter()
+        .map(|argument| {
+            let Some(text) = argument.to_str() else {
+                return argument;
+            };
+            is_over |= text == "--";
+            if !is_search || is_over {
+                is_search |= text == "search";
+                return argument;
+            }
+            match text.strip_prefix('-') {
+                Some(word) if !word.is_empty() && !word.starts_with('-') && !is_flag(word) => {
+                    format!("{LEFT_OUT}{word}").into()
+                }
+                _ => argument,
+            }
+        })
+        .collect()
+}
+
+fn is_flag(letters: &str) -> bool {
+    matches!(letters, "h" | "V") || letters.chars().all(|letter| letter == 'v')
+}
+
 /// Runs one command and returns its exit code.
 pub fn run(cli: Cli) -> ExitCode {
     output::start_log(cli.global.verbose, matches!(cli.command, Command::Run(_)));
@@ -118,5 +151,30 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Eval(command) => command.run(global),
         Command::Completions(command) => command.run(),
         Command::Demo(command) => command.run(global),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_to_leave_out_is_no_option_and_options_stay_options() {
+        let read = |line: &str| {
+            let cli = Cli::try_parse_from(arguments(line.split(' ').map(OsString::from)));
+            match cli
+                .unwrap_or_else(|error| panic!("{line}: {error}"))
+                .command
+            {
+                Command::Search(search) => search,
+                other => panic!("{other:?}"),
+            }
+        };
+        let search = read("daybrief --json search login -draft --limit 3 -vv --as ana -\"two");
+        assert_eq!(search.text(), "login -draft -\"two");
+        assert_eq!((search.limit, search.asker.as_deref()), (3, Some("ana")));
+        assert_eq!(read("daybrief search -- --limit").text(), "--limit");
+        let unknown = arguments(["daybrief", "brief", "-x"].map(OsString::from));
+        assert!(Cli::try_parse_from(unknown).is_err());
     }
 }

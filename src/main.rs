@@ -5,5 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    daybrief::cli::run(daybrief::cli::Cli::parse())
+    let arguments = daybrief::cli::arguments(std::env::args_os());
+    daybrief::cli::run(daybrief::cli::Cli::parse_from(arguments))
 }

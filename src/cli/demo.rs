@@ -141,7 +141,12 @@ fn show_search(site: &Site, index: &Index) -> Result<()> {
         .find(|member| member.id.as_str() == ASKER);
     let now = asker.map_or_else(first_start, |member| schedule::day_start(member, MONDAY));
     output::line(&rule(&format!("daybrief search {QUESTION:?} --as {ASKER}")))?;
-    let (shown, _) = search::search(site, index, QUESTION, asker, 3, now)?;
+    let question = search::Question {
+        text: QUESTION,
+        limit: 3,
+        explain: false,
+    };
+    let (shown, _) = search::search(site, index, &question, asker, now)?;
     search::print(site, &shown, asker, now, false)?;
     output::line(
         "\nNow with your own: `daybrief init` writes a configuration, `daybrief check` says what it lacks,\n\

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use daybrief_index::{Hit, parse_at};
+use daybrief_index::{Hit, Query, parse_at};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::json;
@@ -22,14 +22,27 @@ use crate::store::{audiences, events, followers};
 #[derive(Debug, Args)]
 pub struct Search {
     /// What to look for.
-    #[arg(value_name = "QUERY", required = true, num_args = 1.., allow_hyphen_values = true)]
+    #[arg(value_name = "QUERY", required = true, num_args = 1..)]
     query: Vec<String>,
     /// Who asks [default: `[search] me`].
     #[arg(long = "as", value_name = "MEMBER")]
-    asker: Option<String>,
+    pub(super) asker: Option<String>,
     /// At most this many results.
     #[arg(long, default_value_t = 10, value_name = "N")]
-    limit: usize,
+    pub(super) limit: usize,
+    /// Show every part of each score.
+    #[arg(long)]
+    explain: bool,
+}
+
+/// What is looked for.
+pub(super) struct Question<'a> {
+    /// As typed.
+    pub text: &'a str,
+    /// The most hits.
+    pub limit: usize,
+    /// Whether the parts of the scores are wanted.
+    pub explain: bool,
 }
 
 /// A hit that the store confirms, with what is shown of it.
@@ -40,6 +53,19 @@ pub(super) struct Shown {
 }
 
 impl Search {
+    /// Returns the question as it was typed.
+    pub(super) fn text(&self) -> String {
+        let words: Vec<String> = self
+            .query
+            .iter()
+            .map(|word| match word.strip_prefix(super::LEFT_OUT) {
+                Some(rest) => format!("-{rest}"),
+                None => word.clone(),
+            })
+            .collect();
+        words.join(" ")
+    }
+
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let site = Site::open_read_only(global)?;
         let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
@@ -55,9 +81,12 @@ impl Search {
         let (shown, notes) = search(
             &site,
             &index,
-            &self.query.join(" "),
+            &Question {
+                text: &self.text(),
+                limit: self.limit,
+                explain: self.explain,
+            },
             member,
-            self.limit,
             now,
         )?;
         for note in &notes {
@@ -77,17 +106,21 @@ impl Search {
 pub(super) fn search(
     site: &Site,
     index: &daybrief_index::Index,
-    text: &str,
+    question: &Question<'_>,
     member: Option<&Member>,
-    limit: usize,
     now: Timestamp,
 ) -> Result<(Vec<Shown>, Vec<String>)> {
     let zone = member.map_or_else(TimeZone::system, |member| member.time_zone.clone());
-    let mut parsed = parse_at(text, &zone, now);
+    let mut parsed = parse_at(question.text, &zone, now);
     let mut notes = std::mem::take(&mut parsed.notes);
     site.store.read_now(|c| {
         let readable = audiences::readable_by(c, member)?;
-        let page = index.search(&parsed.query(readable.clone(), limit))?;
+        let query = Query {
+            group_by_thread: true,
+            explain: question.explain,
+            ..parsed.query(readable.clone(), question.limit)
+        };
+        let page = index.search(&query)?;
         notes.extend(page.notes);
         let mut shown = Vec::new();
         for hit in page.items {
@@ -162,6 +195,9 @@ pub(super) fn print(
         if let Some(address) = links::web_address(&event.url) {
             output::line(&format!("   {address}"))?;
         }
+        for line in explained(&result.hit) {
+            output::line(&format!("   {}", plain(&line)))?;
+        }
     }
     Ok(())
 }
@@ -182,7 +218,38 @@ fn as_value(site: &Site, result: &Shown) -> serde_json::Value {
         "score": result.hit.score,
         "bm25": result.hit.bm25,
         "cosine": result.hit.cosine,
+        "explanation": result.hit.explanation.as_ref().map(|parts| json!({
+            "terms": parts.terms,
+            "words": parts.lexical,
+            "meaning": parts.vector,
+            "words_weight": parts.lexical_weight,
+            "newness": parts.recency,
+        })),
     })
+}
+
+/// Returns the parts of a score in words; nothing when they were not asked for.
+fn explained(hit: &Hit) -> Vec<String> {
+    let Some(parts) = &hit.explanation else {
+        return Vec::new();
+    };
+    let terms: Vec<String> = parts
+        .terms
+        .iter()
+        .map(|(term, score)| format!("{term} {score:.1}"))
+        .collect();
+    let share = parts.lexical_weight;
+    vec![
+        format!(
+            "score {:.3} = {share:.1} × words {:.2} + {:.1} × meaning {:.2} + newness {:.3}",
+            hit.score,
+            parts.lexical,
+            1.0 - share,
+            parts.vector,
+            parts.recency
+        ),
+        format!("words: {}", terms.join(" · ")),
+    ]
 }
 
 fn place_of(site: &Site, thread: &Thread) -> String {
