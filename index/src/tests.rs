@@ -676,13 +676,11 @@ fn qdrant_answers_like_the_store_at_hand() {
             .unwrap()
             .contains(&"audience".to_string())
     );
-}
-
-#[test]
-#[ignore = "needs a Qdrant server: QDRANT_URL=http://localhost:6334"]
-fn a_real_qdrant_answers_like_the_store_at_hand() {
-    let url = std::env::var("QDRANT_URL").expect("QDRANT_URL names the server");
-    conforms(&url, &format!("daybrief-test-{}", std::process::id()));
+    drop(collections);
+    // The same suite against the real one, for whoever has it: QDRANT_URL=http://localhost:6334.
+    if let Ok(url) = std::env::var("QDRANT_URL") {
+        conforms(&url, &format!("daybrief-test-{}", std::process::id()));
+    }
 }
 
 #[test]
