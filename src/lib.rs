@@ -44,6 +44,7 @@ pub mod model;
 
 pub mod brief;
 pub mod ingest;
+pub mod triage;
 
 pub mod connectors;
 pub mod roster;

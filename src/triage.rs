@@ -1,0 +1,3 @@
+//! Spine 3: who might take a ticket, with reasons, and what it repeats.
+
+pub mod model;

@@ -1,0 +1,309 @@
+//! What speaks for each candidate of a ticket, as numbers, from what was known when it was opened.
+
+use std::collections::HashMap;
+
+use super::tally::{PersonNo, Seconds, Tally};
+use super::words::TicketNo;
+use super::{DAY, INACTIVE_DAYS, MOST_CANDIDATES, Model, Of, Ticket, keys_of};
+
+/// The features, in the order of a row.
+pub const NAMES: &[&str] = &[
+    "owned lately",
+    "owned these days",
+    "owned in project",
+    "owned in component",
+    "owned in components",
+    "owned in label",
+    "owned of kind",
+    "owned for reporter",
+    "is reporter",
+    "reporter takes own",
+    "neighbours owned",
+    "nearest owned",
+    "neighbours commented",
+    "neighbours reported",
+    "fits the text",
+    "fits text and fields",
+    "idle days",
+    "days since owned",
+    "commented lately",
+    "commented in component",
+    "commented for reporter",
+    "owned in all",
+    "commented in all",
+    "reported lately",
+    "named in text",
+    "first owner",
+    "has a first owner",
+    "last for reporter",
+    "candidates",
+    "component of best",
+    "neighbours of best",
+    "text of best",
+    "lately of best",
+    "commented in project",
+    "components known",
+];
+
+/// How much a neighbour counts that is so many days old.
+const NEIGHBOUR_HALF_LIFE_DAYS: f32 = 240.0;
+const NEIGHBOURS: usize = 30;
+
+/// Columns that other columns and the rough order use.
+const LATELY: usize = 0;
+const COMPONENT: usize = 3;
+const REPORTER: usize = 7;
+const TAKES_OWN: usize = 9;
+const NEAR: usize = 10;
+const TEXT: usize = 14;
+const META: usize = 15;
+const SAID_LATELY: usize = 18;
+const SAID_COMPONENT: usize = 19;
+const FIRST: usize = 25;
+
+/// Returns a first order of the candidates, before anything was fitted.
+pub(super) fn rough(row: &[f32]) -> f32 {
+    let worth = row[LATELY]
+        + 2.0 * row[COMPONENT]
+        + row[REPORTER]
+        + 1.5 * row[TAKES_OWN]
+        + 1.5 * row[NEAR]
+        + 1.5 * row[TEXT]
+        + 1.5 * row[META]
+        + 0.3 * row[SAID_LATELY]
+        + 0.5 * row[SAID_COMPONENT]
+        + 1.5 * row[FIRST];
+    1.2 * worth
+}
+
+/// Returns what is called by name in a text: words after an @ and whole words, in lower case.
+pub(super) fn names_in(text: &str) -> Vec<String> {
+    let mut names: Vec<String> = text
+        .split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-')))
+        .map(|word| word.trim_matches(['.', '-', '_']).to_lowercase())
+        .filter(|word| word.len() > 3)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Shares of each person in a tally.
+struct Shares<'a> {
+    tally: Option<&'a Tally>,
+    total: f64,
+}
+
+impl Shares<'_> {
+    fn of(&self, person: PersonNo, now: Seconds) -> f32 {
+        // One count more than there is: little is known where little was counted.
+        self.tally.map_or(0.0, |tally| {
+            (tally.of(person, now) / (self.total + 1.0)) as f32
+        })
+    }
+}
+
+#[derive(Default)]
+struct Near {
+    owned: HashMap<PersonNo, f32>,
+    nearest: HashMap<PersonNo, f32>,
+    commented: HashMap<PersonNo, f32>,
+    reported: HashMap<PersonNo, f32>,
+}
+
+impl Model {
+    /// Returns the candidates of a ticket with a row of features each.
+    pub(super) fn rows_of(
+        &self,
+        ticket: &Ticket,
+        first_owner: Option<PersonNo>,
+        near: &[(TicketNo, f32)],
+        names: &[String],
+    ) -> (Vec<PersonNo>, Vec<Vec<f32>>) {
+        let now = ticket.at;
+        let mut people: Vec<PersonNo> = (0..self.people.len() as PersonNo)
+            .filter(|person| self.may_be_asked(*person, ticket, first_owner, now))
+            .collect();
+        let keys = keys_of(ticket, &self.people);
+        let votes = self.votes(ticket, near);
+        let by_text = self.by_text.fit(&ticket.vector, &people);
+        let by_meta = self.by_meta.fit(&ticket.meta, &people);
+        let tallies = |of: Of, said: bool| -> Vec<Shares<'_>> {
+            let from = if said { &self.said } else { &self.owned };
+            keys.iter()
+                .filter(|key| key.0 == of)
+                .map(|key| {
+                    let tally = from.get(key);
+                    Shares {
+                        total: tally.map_or(0.0, |tally| tally.total(now)),
+                        tally,
+                    }
+                })
+                .collect()
+        };
+        let owned = [
+            Of::Everything,
+            Of::Lately,
+            Of::Project,
+            Of::Component,
+            Of::Label,
+            Of::Kind,
+            Of::Reporter,
+        ]
+        .map(|of| tallies(of, false));
+        let said =
+            [Of::Everything, Of::Component, Of::Reporter, Of::Project].map(|of| tallies(of, true));
+        let most = |shares: &[Shares<'_>], person| {
+            shares
+                .iter()
+                .map(|shares| shares.of(person, now))
+                .fold(0.0, f32::max)
+        };
+        let reported_total = self.opened.total(now) + 1.0;
+        let count = people.len() as f32;
+        let mut rows: Vec<Vec<f32>> = people
+            .iter()
+            .enumerate()
+            .map(|(n, &person)| {
+                let known = &self.people[person as usize];
+                let is_reporter = ticket.reporter == Some(person);
+                let days = |at: Option<Seconds>| {
+                    at.map_or(8.0, |at| ((now - at).max(0) as f32 / DAY as f32).ln_1p())
+                };
+                let vote =
+                    |votes: &HashMap<PersonNo, f32>| votes.get(&person).copied().unwrap_or(0.0);
+                let takes_own = ticket.reporter.map_or(0.0, |reporter| {
+                    let (own, all) = self.takes_own.get(&reporter).copied().unwrap_or((0.0, 0.0));
+                    ((own + 0.6) / (all + 3.0)) as f32
+                });
+                let components: f32 = owned[3].iter().map(|shares| shares.of(person, now)).sum();
+                let is_named = names.binary_search(&known.name.to_lowercase()).is_ok();
+                vec![
+                    most(&owned[0], person),
+                    most(&owned[1], person),
+                    most(&owned[2], person),
+                    most(&owned[3], person),
+                    components / owned[3].len().max(1) as f32,
+                    most(&owned[4], person),
+                    most(&owned[5], person),
+                    most(&owned[6], person),
+                    f32::from(u8::from(is_reporter)),
+                    if is_reporter { takes_own } else { -takes_own },
+                    vote(&votes.owned),
+                    vote(&votes.nearest),
+                    vote(&votes.commented),
+                    vote(&votes.reported),
+                    by_text[n],
+                    by_meta[n],
+                    days(known.last_active),
+                    days(known.last_owned),
+                    most(&said[0], person),
+                    most(&said[1], person),
+                    most(&said[2], person),
+                    (known.owned as f32).ln_1p(),
+                    (known.commented as f32).ln_1p(),
+                    (self.opened.of(person, now) / reported_total) as f32,
+                    f32::from(u8::from(is_named)),
+                    f32::from(u8::from(first_owner == Some(person))),
+                    f32::from(u8::from(first_owner.is_some())),
+                    f32::from(u8::from(
+                        ticket
+                            .reporter
+                            .and_then(|reporter| self.last_for.get(&reporter))
+                            == Some(&person),
+                    )),
+                    count,
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.0,
+                    most(&said[3], person),
+                    owned[3]
+                        .iter()
+                        .map(|shares| shares.total as f32)
+                        .fold(0.0, f32::max)
+                        .ln_1p(),
+                ]
+            })
+            .collect();
+        keep_best(&mut people, &mut rows);
+        for (column, of) in [(29, COMPONENT), (30, NEAR), (31, TEXT), (32, LATELY)] {
+            let best = rows.iter().map(|row| row[of]).fold(1e-6, f32::max);
+            for row in &mut rows {
+                row[column] = row[of] / best;
+            }
+        }
+        (people, rows)
+    }
+
+    fn may_be_asked(
+        &self,
+        person: PersonNo,
+        ticket: &Ticket,
+        first_owner: Option<PersonNo>,
+        now: Seconds,
+    ) -> bool {
+        let known = &self.people[person as usize];
+        if known.is_placeholder {
+            return false;
+        }
+        if ticket.reporter == Some(person) || first_owner == Some(person) {
+            return true;
+        }
+        let is_active = known
+            .last_active
+            .is_some_and(|last| now - last <= INACTIVE_DAYS * DAY);
+        is_active && (known.owned > 0 || known.commented >= 5)
+    }
+
+    fn votes(&self, ticket: &Ticket, near: &[(TicketNo, f32)]) -> Near {
+        let mut votes = Near::default();
+        let mut with_owner = 0;
+        for (n, (number, score)) in near.iter().enumerate() {
+            let other = &self.tickets[*number as usize];
+            let age = (ticket.at - other.at).max(0) as f32 / DAY as f32;
+            let vote = score * score * 0.5_f32.powf(age / NEIGHBOUR_HALF_LIFE_DAYS);
+            if let Some(owner) = other.owner
+                && with_owner < NEIGHBOURS
+            {
+                with_owner += 1;
+                *votes.owned.entry(owner).or_default() += vote;
+                let nearest = votes.nearest.entry(owner).or_default();
+                *nearest = nearest.max(*score);
+            }
+            if n < NEIGHBOURS {
+                for person in &other.commenters {
+                    *votes.commented.entry(*person).or_default() += vote;
+                }
+                if let Some(reporter) = other.reporter {
+                    *votes.reported.entry(reporter).or_default() += vote;
+                }
+            }
+        }
+        for shares in [&mut votes.owned, &mut votes.commented, &mut votes.reported] {
+            let mut all: Vec<f32> = shares.values().copied().collect();
+            all.sort_by(f32::total_cmp);
+            let sum = all.iter().sum::<f32>() + 1e-6;
+            for share in shares.values_mut() {
+                *share /= sum;
+            }
+        }
+        votes
+    }
+}
+
+/// Keeps the candidates that the rough order puts first.
+fn keep_best(people: &mut Vec<PersonNo>, rows: &mut Vec<Vec<f32>>) {
+    let mut order: Vec<usize> = (0..people.len()).collect();
+    order.sort_by(|a, b| {
+        rough(&rows[*b])
+            .total_cmp(&rough(&rows[*a]))
+            .then(people[*a].cmp(&people[*b]))
+    });
+    order.truncate(MOST_CANDIDATES);
+    *people = order.iter().map(|n| people[*n]).collect();
+    *rows = order
+        .iter()
+        .map(|n| std::mem::take(&mut rows[*n]))
+        .collect();
+}
