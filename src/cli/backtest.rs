@@ -12,6 +12,9 @@ use super::{Global, output};
 use crate::brief::backtest::{Report, backtest};
 use crate::store::events;
 
+mod owners;
+mod plot;
+
 /// Measures daybrief on the team's own past, before anybody is sent anything.
 #[derive(Debug, Args)]
 pub struct Backtest {
@@ -27,6 +30,7 @@ enum What {
         #[arg(long, default_value_t = 4, value_name = "N")]
         weeks: u16,
     },
+    Owners(owners::Owners),
 }
 
 /// How many misses are shown.
@@ -34,42 +38,48 @@ const MISSES_SHOWN: usize = 8;
 
 impl Backtest {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let What::Briefings { weeks } = self.what;
-        let site = Site::open_read_only(global)?;
-        if site.roster.members.is_empty() {
-            bail!(
-                "{} names no members; add a [members.NAME] table",
-                global.config.display()
-            );
+        match self.what {
+            What::Briefings { weeks } => briefings(weeks, global),
+            What::Owners(owners) => owners.run(global),
         }
-        let (first, last) = site
-            .store
-            .read_now(|c| Ok((events::first_moment(c)?, events::last_moment(c)?)))?;
-        let date = |at: jiff::Timestamp| at.to_zoned(TimeZone::UTC).date();
-        // The last day has no next day to act on, the first no night before.
-        let to = date(last).yesterday()?;
-        let from = to
-            .saturating_sub(jiff::Span::new().weeks(weeks))
-            .max(date(first).tomorrow()?);
-        if from > to {
-            bail!("there are less than three days of history; sync more first");
-        }
-        let bar = output::progress("mornings");
-        let style = site.style();
-        let report = site.store.read_now(|c| {
-            backtest(c, &site.roster, from, to, &style, |done, total| {
-                bar.set_length(total as u64);
-                bar.set_position(done as u64);
-            })
-        })?;
-        bar.finish_and_clear();
-        if global.json {
-            print_json(&report)?
-        } else {
-            print(&report, from, to)?
-        }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+fn briefings(weeks: u16, global: &Global) -> Result<ExitCode> {
+    let site = Site::open_read_only(global)?;
+    if site.roster.members.is_empty() {
+        bail!(
+            "{} names no members; add a [members.NAME] table",
+            global.config.display()
+        );
+    }
+    let (first, last) = site
+        .store
+        .read_now(|c| Ok((events::first_moment(c)?, events::last_moment(c)?)))?;
+    let date = |at: jiff::Timestamp| at.to_zoned(TimeZone::UTC).date();
+    // The last day has no next day to act on, the first no night before.
+    let to = date(last).yesterday()?;
+    let from = to
+        .saturating_sub(jiff::Span::new().weeks(weeks))
+        .max(date(first).tomorrow()?);
+    if from > to {
+        bail!("there are less than three days of history; sync more first");
+    }
+    let bar = output::progress("mornings");
+    let style = site.style();
+    let report = site.store.read_now(|c| {
+        backtest(c, &site.roster, from, to, &style, |done, total| {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+        })
+    })?;
+    bar.finish_and_clear();
+    if global.json {
+        print_json(&report)?
+    } else {
+        print(&report, from, to)?
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(report: &Report, from: jiff::civil::Date, to: jiff::civil::Date) -> Result<()> {

@@ -25,7 +25,7 @@ mod normalize;
 mod wire;
 
 pub use normalize::normalize;
-pub use wire::Row;
+pub use wire::{Change, Row};
 
 /// No more of one line is read.
 const MAX_LINE: usize = 16 << 20;
@@ -333,7 +333,11 @@ fn is_packed(path: &Path) -> bool {
         .is_some_and(|extension| extension == "gz" || extension == "zst")
 }
 
-fn decoded(path: &Path) -> std::io::Result<Box<dyn BufRead + Send>> {
+/// Opens a file, unpacked by its name's ending.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn decoded(path: &Path) -> std::io::Result<Box<dyn BufRead + Send>> {
     let file = File::open(path)?;
     Ok(
         match path.extension().and_then(|extension| extension.to_str()) {

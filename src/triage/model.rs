@@ -9,7 +9,7 @@ pub mod words;
 
 mod features;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use boost::{Boosted, Group};
 use calibrate::Calibration;
@@ -101,6 +101,7 @@ struct Ticket {
     meta: TextVector,
     at: Seconds,
     is_unowned: bool,
+    first_owner: Option<PersonNo>,
     /// The candidates as they stood when the ticket was opened, until the ticket is too old to learn from.
     looked: Option<Looked>,
 }
@@ -145,6 +146,10 @@ pub struct Model {
     opened: Tally,
     takes_own: HashMap<PersonNo, (f64, f64)>,
     last_for: HashMap<PersonNo, PersonNo>,
+    /// How often a first owner stayed the owner, and how often they were one.
+    stays: HashMap<PersonNo, (f64, f64)>,
+    /// What the people are called, whole and in parts, in lower case.
+    names: HashSet<String>,
     by_text: TextModel,
     by_meta: TextModel,
     boosted: Boosted,
@@ -180,6 +185,8 @@ impl Model {
             opened: Tally::new(90.0),
             takes_own: HashMap::new(),
             last_for: HashMap::new(),
+            stays: HashMap::new(),
+            names: HashSet::new(),
             by_text: TextModel::default(),
             by_meta: TextModel::default(),
             boosted: Boosted::default(),
@@ -207,21 +214,35 @@ impl Model {
     /// Takes a ticket in as opened, and returns what the memory said about it just before.
     pub fn open(&mut self, opened: &Opened) -> Advice {
         let (advice, ticket) = self.look_at(opened);
+        self.keep(ticket, opened);
+        advice
+    }
+
+    fn keep(&mut self, ticket: Ticket, opened: &Opened) {
         let number = self.words.add(&ticket.bag);
         self.numbers.insert(ticket.id.clone(), number);
         if let Some(reporter) = ticket.reporter {
             self.opened.add(reporter, 1.0, opened.at);
             self.touch(reporter, opened.at);
         }
-        if let Some(first) = &opened.first_owner {
-            let first = self.person(first);
-            self.touch(first, opened.at);
-        }
         self.tickets.push(ticket);
         if let Some(old) = self.tickets.len().checked_sub(4 * FITTED_ON) {
             self.tickets[old].looked = None;
         }
-        advice
+    }
+
+    /// Takes in a ticket as opened, without a look at who might take it: for what is too old to be learned from so.
+    pub fn remember(&mut self, opened: &Opened) {
+        let ticket = self.ticket_of(opened);
+        self.keep(ticket, opened);
+    }
+
+    /// Takes in that somebody did something.
+    pub fn act(&mut self, by: &str, at: Seconds) {
+        // Accounts that were never met otherwise may be written another way in the history.
+        if let Some(person) = self.by_name.get(by) {
+            self.touch(*person, at);
+        }
     }
 
     /// Takes a comment in.
@@ -273,6 +294,13 @@ impl Model {
                 *own += 1.0;
             } else {
                 self.last_for.insert(reporter, person);
+            }
+        }
+        if let Some(first) = ticket.first_owner {
+            let (stayed, all) = self.stays.entry(first).or_insert((0.0, 0.0));
+            (*stayed, *all) = (*stayed * 0.95, *all * 0.95 + 1.0);
+            if first == person {
+                *stayed += 1.0;
             }
         }
         let is_own = ticket.reporter == Some(person);
@@ -372,17 +400,22 @@ impl Model {
         self.threshold
     }
 
-    fn look_at(&mut self, opened: &Opened) -> (Advice, Ticket) {
-        let now = opened.at;
-        let bag = self.words.bag(&opened.title, &opened.body);
+    fn ticket_of(&mut self, opened: &Opened) -> Ticket {
         let reporter = opened.reporter.as_deref().map(|name| self.person(name));
         let first_owner = opened.first_owner.as_deref().map(|name| self.person(name));
+        let bag = if self.is_trusted(reporter) {
+            self.words.bag(&opened.title, &opened.body)
+        } else {
+            let masked = |text: &str| features::masked(text, &self.names);
+            let (title, body) = (masked(&opened.title), masked(&opened.body));
+            self.words.bag(&title, &body)
+        };
         let mut also: Vec<String> = Vec::new();
         also.extend(opened.components.iter().map(|name| format!("c:{name}")));
         also.extend(opened.reporter.iter().map(|name| format!("r:{name}")));
         also.push(format!("p:{}", opened.project));
         also.push(format!("k:{}", opened.kind));
-        let mut ticket = Ticket {
+        Ticket {
             id: opened.id.clone(),
             components: opened.components.clone(),
             project: opened.project.clone(),
@@ -394,13 +427,23 @@ impl Model {
             vector: TextModel::vector(&self.words, &bag, &[]),
             meta: TextModel::vector(&self.words, &bag, &also),
             bag,
-            at: now,
+            at: opened.at,
             is_unowned: opened.is_unowned,
+            first_owner,
             looked: None,
-        };
+        }
+    }
+
+    fn look_at(&mut self, opened: &Opened) -> (Advice, Ticket) {
+        let mut ticket = self.ticket_of(opened);
+        let reporter = ticket.reporter;
         let near = self.words.like(&ticket.bag, 200);
-        let names = features::names_in(&format!("{} {}", opened.title, opened.body));
-        let (people, rows) = self.rows_of(&ticket, first_owner, &near, &names);
+        let names = if self.is_trusted(reporter) {
+            features::names_in(&format!("{} {}", opened.title, opened.body))
+        } else {
+            Vec::new()
+        };
+        let (people, rows) = self.rows_of(&ticket, &near, &names);
         let scores: Vec<f32> = if self.boosted.is_empty() {
             rows.iter().map(|row| features::rough(row)).collect()
         } else {
@@ -521,11 +564,17 @@ impl Model {
         }
         let person = self.people.len() as PersonNo;
         self.by_name.insert(name.to_owned(), person);
+        self.names.extend(features::parts_of_name(name));
         self.people.push(Person {
             name: name.to_owned(),
             ..Person::default()
         });
         person
+    }
+
+    /// Returns whether somebody's words may name who should take a ticket: only of those who take tickets themselves.
+    fn is_trusted(&self, reporter: Option<PersonNo>) -> bool {
+        reporter.is_some_and(|reporter| self.people[reporter as usize].owned > 0)
     }
 
     fn touch(&mut self, person: PersonNo, at: Seconds) {

@@ -19,6 +19,17 @@ pub fn maybe_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     Ok(text_of(Value::deserialize(deserializer)?))
 }
 
+/// Reads a text of a field that is there, if only as null.
+///
+/// # Errors
+/// Never for valid JSON.
+pub fn told<'de, D>(deserializer: D) -> Result<Option<Option<String>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    maybe_text(deserializer).map(Some)
+}
+
 /// Reads a list of texts, one text or nothing as a list.
 ///
 /// # Errors

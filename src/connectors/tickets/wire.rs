@@ -61,6 +61,12 @@ pub struct Row {
     /// Whether that is an inbox and not a person.
     #[serde(deserialize_with = "tolerant::or_default")]
     pub assignee_placeholder: bool,
+    /// When the owner became known; later than the truth where the tracker keeps no history.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub(super) assignee_known_at: String,
+    /// Who owned it when it was opened; the outer `None` where the tracker does not tell.
+    #[serde(deserialize_with = "tolerant::told")]
+    pub initial_assignee: Option<Option<String>>,
     /// Who was asked to review it.
     #[serde(deserialize_with = "tolerant::texts")]
     pub reviewers: Vec<String>,
@@ -123,9 +129,45 @@ pub struct Change {
 }
 
 impl Row {
+    /// Returns when it was opened.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        time(&self.created_at)
+    }
+
+    /// Returns when its owner became known.
+    pub fn assignee_known_at(&self) -> Option<Timestamp> {
+        time(&self.assignee_known_at)
+    }
+
     /// Returns when it was last touched.
     pub fn updated_at(&self) -> Option<Timestamp> {
         time(&self.updated_at)
+    }
+}
+
+impl Comment {
+    /// Returns when it was written.
+    pub fn at(&self) -> Option<Timestamp> {
+        time(&self.at)
+    }
+}
+
+impl Change {
+    /// Returns when it was made.
+    pub fn at(&self) -> Option<Timestamp> {
+        time(&self.at)
+    }
+
+    /// Returns the values before it, none where the field was empty.
+    pub fn before(&self) -> Vec<String> {
+        match &self.from {
+            Value::Array(items) => items
+                .iter()
+                .cloned()
+                .filter_map(tolerant::text_of)
+                .collect(),
+            other => tolerant::text_of(other.clone()).into_iter().collect(),
+        }
     }
 }
 

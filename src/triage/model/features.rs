@@ -1,6 +1,6 @@
 //! What speaks for each candidate of a ticket, as numbers, from what was known when it was opened.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::tally::{PersonNo, Seconds, Tally};
 use super::words::TicketNo;
@@ -43,6 +43,8 @@ pub const NAMES: &[&str] = &[
     "lately of best",
     "commented in project",
     "components known",
+    "first owner stays",
+    "is unowned",
 ];
 
 /// How much a neighbour counts that is so many days old.
@@ -88,6 +90,37 @@ pub(super) fn names_in(text: &str) -> Vec<String> {
     names
 }
 
+/// Returns a name as it may stand in a text: whole and in its parts, in lower case.
+pub(super) fn parts_of_name(name: &str) -> Vec<String> {
+    let name = name.to_lowercase();
+    let mut parts: Vec<String> = name
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|part| part.chars().count() >= 3)
+        .map(str::to_owned)
+        .collect();
+    parts.push(name);
+    parts
+}
+
+/// Returns a text without what is in `names`, handles and addresses.
+pub(super) fn masked(text: &str, names: &HashSet<String>) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for chunk in text.split_whitespace() {
+        kept.push(' ');
+        if chunk.contains('@') {
+            continue;
+        }
+        // A name of several words is caught by its parts.
+        for piece in chunk.split_inclusive(|c: char| !c.is_alphanumeric()) {
+            let word = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
+            if !names.contains(&word.to_lowercase()) {
+                kept.push_str(piece);
+            }
+        }
+    }
+    kept
+}
+
 /// Shares of each person in a tally.
 struct Shares<'a> {
     tally: Option<&'a Tally>,
@@ -116,13 +149,12 @@ impl Model {
     pub(super) fn rows_of(
         &self,
         ticket: &Ticket,
-        first_owner: Option<PersonNo>,
         near: &[(TicketNo, f32)],
         names: &[String],
     ) -> (Vec<PersonNo>, Vec<Vec<f32>>) {
         let now = ticket.at;
         let mut people: Vec<PersonNo> = (0..self.people.len() as PersonNo)
-            .filter(|person| self.may_be_asked(*person, ticket, first_owner, now))
+            .filter(|person| self.may_be_asked(*person, ticket, now))
             .collect();
         let keys = keys_of(ticket, &self.people);
         let votes = self.votes(ticket, near);
@@ -159,6 +191,10 @@ impl Model {
                 .map(|shares| shares.of(person, now))
                 .fold(0.0, f32::max)
         };
+        let stays = ticket.first_owner.map_or(0.0, |first| {
+            let (stayed, all) = self.stays.get(&first).copied().unwrap_or((0.0, 0.0));
+            ((stayed + 1.0) / (all + 2.0)) as f32
+        });
         let reported_total = self.opened.total(now) + 1.0;
         let count = people.len() as f32;
         let mut rows: Vec<Vec<f32>> = people
@@ -204,8 +240,8 @@ impl Model {
                     (known.commented as f32).ln_1p(),
                     (self.opened.of(person, now) / reported_total) as f32,
                     f32::from(u8::from(is_named)),
-                    f32::from(u8::from(first_owner == Some(person))),
-                    f32::from(u8::from(first_owner.is_some())),
+                    f32::from(u8::from(ticket.first_owner == Some(person))),
+                    f32::from(u8::from(ticket.first_owner.is_some())),
                     f32::from(u8::from(
                         ticket
                             .reporter
@@ -223,6 +259,12 @@ impl Model {
                         .map(|shares| shares.total as f32)
                         .fold(0.0, f32::max)
                         .ln_1p(),
+                    if ticket.first_owner == Some(person) {
+                        stays
+                    } else {
+                        -stays
+                    },
+                    f32::from(u8::from(ticket.is_unowned)),
                 ]
             })
             .collect();
@@ -236,23 +278,20 @@ impl Model {
         (people, rows)
     }
 
-    fn may_be_asked(
-        &self,
-        person: PersonNo,
-        ticket: &Ticket,
-        first_owner: Option<PersonNo>,
-        now: Seconds,
-    ) -> bool {
+    fn may_be_asked(&self, person: PersonNo, ticket: &Ticket, now: Seconds) -> bool {
         let known = &self.people[person as usize];
         if known.is_placeholder {
             return false;
         }
-        if ticket.reporter == Some(person) || first_owner == Some(person) {
-            return true;
-        }
         let is_active = known
             .last_active
             .is_some_and(|last| now - last <= INACTIVE_DAYS * DAY);
+        if ticket.reporter == Some(person) {
+            return true;
+        }
+        if ticket.first_owner == Some(person) {
+            return is_active || known.last_active.is_none();
+        }
         is_active && (known.owned > 0 || known.commented >= 5)
     }
 
