@@ -22,6 +22,7 @@ mod run;
 mod search;
 mod site;
 mod status;
+mod suggest;
 mod sync;
 
 /// A morning briefing for every member of a distributed team, at the start of their own day.
@@ -79,6 +80,8 @@ enum Command {
     Replay(replay::Replay),
     /// Say why a line of a briefing stands there and what it rests on.
     Explain(explain::Explain),
+    /// Say who might take a ticket, why, and what it may repeat.
+    Suggest(suggest::Suggest),
     /// Show where sources, members and deliveries stand.
     Status(status::Status),
     /// Measure daybrief on the team's own past.
@@ -142,6 +145,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Init(command) => command.run(global),
         Command::Check(command) => command.run(global),
         Command::Explain(command) => command.run(global),
+        Command::Suggest(command) => command.run(global),
         Command::Status(command) => command.run(global),
         Command::Search(command) => command.run(global),
         Command::Index(command) => command.run(global),

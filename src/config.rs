@@ -42,6 +42,8 @@ pub struct Config {
     pub search: SearchConfig,
     /// A server for the vectors, for teams that outgrow one machine.
     pub qdrant: QdrantConfig,
+    /// Who might take a ticket.
+    pub triage: TriageConfig,
     /// What is read, typed.
     #[serde(skip)]
     pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
@@ -602,6 +604,22 @@ fn list(names: &[&str]) -> String {
         "none".to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+/// `[triage]`: who might take a ticket.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TriageConfig {
+    /// The share of the suggestions that should be right; below it nobody is said to stand out.
+    pub target_precision: f32,
+}
+
+impl Default for TriageConfig {
+    fn default() -> Self {
+        TriageConfig {
+            target_precision: 0.8,
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub mod night;
 pub mod people;
 pub mod progress;
 pub mod rows;
+pub mod tickets;
 
 /// The schema, one file a step. A file that has been released never changes.
 const MIGRATIONS: [&str; 2] = [

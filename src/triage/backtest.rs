@@ -44,7 +44,10 @@ pub fn walk(
     let warm_at = openings
         .get((first_asked as f64 * COLD_SHARE) as usize)
         .map_or(0, |opened| opened.at);
-    let asked_at = openings.get(first_asked).map_or(0, |opened| opened.at);
+    let asked_at = openings
+        .get(first_asked)
+        .or(openings.last())
+        .map_or(0, |opened| opened.at);
     let refit_every = Seconds::from(plan.refit_days.max(1)) * DAY;
     let warm_every = ((asked_at - warm_at) / WARM_FITS).max(refit_every);
     let mut trivial = Trivial::default();

@@ -7,9 +7,10 @@ pub mod tally;
 pub mod text;
 pub mod words;
 
+mod evidence;
 mod features;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use boost::{Boosted, Group};
 use calibrate::Calibration;
@@ -17,6 +18,7 @@ use tally::{PersonNo, Seconds, Tally};
 use text::{TextModel, TextVector, softmax};
 use words::{Bag, TicketNo, Words};
 
+pub use evidence::Evidence;
 pub use features::NAMES as FEATURE_NAMES;
 
 /// A ticket as it was opened.
@@ -84,6 +86,8 @@ const CHECKED_EVERY: usize = 5;
 /// How many outcomes the probabilities are calibrated on, and how many a slice of them needs for itself.
 const CALIBRATED_ON: usize = 2_500;
 const LEAST_SLICE: usize = 300;
+/// After so many newer outcomes one counts half.
+const OUTCOMES_HALVE: f32 = 600.0;
 
 const DAY: Seconds = 86_400;
 
@@ -148,6 +152,8 @@ pub struct Model {
     last_for: HashMap<PersonNo, PersonNo>,
     /// How often a first owner stayed the owner, and how often they were one.
     stays: HashMap<PersonNo, (f64, f64)>,
+    /// The owners of the last tickets of a component or a reporter, the latest last.
+    latest: HashMap<(Of, String), VecDeque<PersonNo>>,
     /// What the people are called, whole and in parts, in lower case.
     names: HashSet<String>,
     by_text: TextModel,
@@ -186,6 +192,7 @@ impl Model {
             takes_own: HashMap::new(),
             last_for: HashMap::new(),
             stays: HashMap::new(),
+            latest: HashMap::new(),
             names: HashSet::new(),
             by_text: TextModel::default(),
             by_meta: TextModel::default(),
@@ -308,9 +315,17 @@ impl Model {
             if key.0 == Of::Reporter && is_own {
                 continue;
             }
+            if matches!(key.0, Of::Component | Of::Reporter) {
+                let latest = self.latest.entry(key.clone()).or_default();
+                latest.push_back(person);
+                if latest.len() > evidence::LATEST {
+                    latest.pop_front();
+                }
+            }
+            let days = half_life(key.0);
             self.owned
-                .entry(key.clone())
-                .or_insert_with(|| Tally::new(half_life(key.0)))
+                .entry(key)
+                .or_insert_with(|| Tally::new(days))
                 .add(person, 1.0, at);
         }
         let (vector, meta) = (ticket.vector.clone(), ticket.meta.clone());
@@ -342,10 +357,15 @@ impl Model {
                 Some(Group {
                     rows: looked.rows.clone(),
                     owner,
+                    weight: 1.0,
                 })
             })
             .take(FITTED_ON)
             .collect();
+        let halve: f32 = std::env::var("GH").map_or(1e9, |x| x.parse().unwrap());
+        for (n, group) in groups.iter_mut().enumerate() {
+            group.weight = 0.5_f32.powf(n as f32 / halve);
+        }
         if groups.len() < 100 {
             return;
         }
@@ -370,15 +390,28 @@ impl Model {
             .filter(|outcome| now - outcome.opened >= 30 * DAY)
             .collect();
         let settled = &settled[settled.len().saturating_sub(CALIBRATED_ON)..];
-        let outcome_of = |outcome: &&Outcome| (outcome.said, outcome.is_right, 1.0);
-        let all = Calibration::fit(&settled.iter().map(outcome_of).collect::<Vec<_>>());
+        let weighed: Vec<(Slice, (f32, bool, f32))> = settled
+            .iter()
+            .rev()
+            .enumerate()
+            .map(|(n, outcome)| {
+                let weight = 0.5_f32.powf(n as f32 / OUTCOMES_HALVE);
+                (outcome.slice, (outcome.said, outcome.is_right, weight))
+            })
+            .collect();
+        let all = Calibration::fit(
+            &weighed
+                .iter()
+                .map(|(_, outcome)| *outcome)
+                .collect::<Vec<_>>(),
+        );
         self.calibrations.clear();
         let mut judged: Vec<(f32, bool)> = Vec::new();
         for slice in [(false, false), (false, true), (true, false), (true, true)] {
-            let of_slice: Vec<(f32, bool, f32)> = settled
+            let of_slice: Vec<(f32, bool, f32)> = weighed
                 .iter()
-                .filter(|outcome| outcome.slice == slice)
-                .map(outcome_of)
+                .filter(|(of, _)| *of == slice)
+                .map(|(_, outcome)| *outcome)
                 .collect();
             let fitted = if of_slice.len() >= LEAST_SLICE {
                 Calibration::fit(&of_slice)
@@ -434,10 +467,18 @@ impl Model {
         }
     }
 
+    /// Returns the tickets most like one, without itself.
+    fn near(&self, ticket: &Ticket) -> Vec<(TicketNo, f32)> {
+        let own = self.numbers.get(&ticket.id);
+        let mut near = self.words.like(&ticket.bag, 200);
+        near.retain(|(number, _)| Some(number) != own);
+        near
+    }
+
     fn look_at(&mut self, opened: &Opened) -> (Advice, Ticket) {
         let mut ticket = self.ticket_of(opened);
         let reporter = ticket.reporter;
-        let near = self.words.like(&ticket.bag, 200);
+        let near = self.near(&ticket);
         let names = if self.is_trusted(reporter) {
             features::names_in(&format!("{} {}", opened.title, opened.body))
         } else {
@@ -570,6 +611,12 @@ impl Model {
             ..Person::default()
         });
         person
+    }
+
+    /// Returns when somebody last did something; `None` for whom the memory never met.
+    pub fn last_active(&self, name: &str) -> Option<Seconds> {
+        let person = self.by_name.get(name)?;
+        self.people[*person as usize].last_active
     }
 
     /// Returns whether somebody's words may name who should take a ticket: only of those who take tickets themselves.

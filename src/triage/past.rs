@@ -46,7 +46,7 @@ pub struct Past {
     pub inboxes: BTreeSet<String>,
 }
 
-/// How many tickets an account owns that never writes, reports or changes anything, to be taken for an inbox.
+/// How many unresolved tickets an account owns that never writes, reports or changes anything, to be taken for an inbox.
 const INBOX_OWNS: usize = 15;
 /// What accounts without a person behind are called.
 const NOBODY: [&str; 8] = [
@@ -61,8 +61,8 @@ const NOBODY: [&str; 8] = [
 ];
 
 /// Steps of one moment: what is known of older tickets comes before an opening, what is known of that ticket after it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Order {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Order {
     Before,
     Opening,
     After,
@@ -96,14 +96,17 @@ impl Past {
                 continue;
             };
             for (at, step) in life_of(row) {
-                let place = if at <= *opened {
-                    (*opened, Order::After)
-                } else {
-                    (at, Order::Before)
-                };
-                steps.push((place.0, place.1, step));
+                let (at, order) = place_of(at, *opened);
+                steps.push((at, order, step));
             }
         }
+        Past::in_order(steps, inboxes)
+    }
+
+    pub(super) fn in_order(
+        mut steps: Vec<(Seconds, Order, Step)>,
+        inboxes: BTreeSet<String>,
+    ) -> Past {
         steps.sort_by_key(|(at, order, _)| (*at, *order));
         Past {
             steps: steps.into_iter().map(|(at, _, step)| (at, step)).collect(),
@@ -201,38 +204,74 @@ fn life_of(row: &Row) -> Vec<(Seconds, Step)> {
     life
 }
 
-/// Returns the accounts that own many tickets and never do anything, and those that are called nobody.
+/// Returns where a step of a ticket stands that was opened at an instant.
+pub(super) fn place_of(at: Seconds, opened: Seconds) -> (Seconds, Order) {
+    if at <= opened {
+        (opened, Order::After)
+    } else {
+        (at, Order::Before)
+    }
+}
+
 fn inboxes_of(rows: &[Row]) -> BTreeSet<String> {
-    let mut owned: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut does: HashSet<&str> = HashSet::new();
+    let mut accounts = Accounts::default();
     for row in rows {
         let owners = [
             row.assignee.as_ref(),
             row.initial_assignee.iter().flatten().next(),
         ];
-        let owners: BTreeSet<&str> = owners.into_iter().flatten().map(String::as_str).collect();
+        let owners: BTreeSet<&String> = owners.into_iter().flatten().collect();
         for owner in owners {
-            *owned.entry(owner).or_default() += 1;
+            accounts.owns(owner, row.resolution.is_empty());
         }
-        let comments = row
-            .comments
-            .iter()
-            .filter_map(|comment| comment.author.as_deref());
-        let changes = row.events.iter().filter_map(|change| change.by.as_deref());
-        does.extend(comments.chain(changes));
-        does.extend(row.reporter.as_deref());
-        does.extend(row.creator.as_deref());
+        let comments = row.comments.iter().map(|comment| &comment.author);
+        let changes = row.events.iter().map(|change| &change.by);
+        for account in comments
+            .chain(changes)
+            .chain([&row.reporter, &row.creator])
+            .flatten()
+        {
+            accounts.does(account);
+        }
     }
-    let is_nobody = |name: &str| {
-        let name = name.split('@').next().unwrap_or(name).to_lowercase();
-        let last = name.rsplit(['-', '_', '.']).next().unwrap_or(&name);
-        NOBODY.contains(&last)
-    };
-    owned
-        .into_iter()
-        .filter(|(name, count)| is_nobody(name) || *count >= INBOX_OWNS && !does.contains(name))
-        .map(|(name, _)| name.to_owned())
-        .collect()
+    accounts.inboxes()
+}
+
+/// What accounts own and whether they ever do anything, to tell people from inboxes.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    open: BTreeMap<String, usize>,
+    doing: HashSet<String>,
+}
+
+impl Accounts {
+    pub(super) fn owns(&mut self, account: &str, is_open: bool) {
+        *self.open.entry(account.to_owned()).or_default() += usize::from(is_open);
+    }
+
+    pub(super) fn does(&mut self, account: &str) {
+        if !self.doing.contains(account) {
+            self.doing.insert(account.to_owned());
+        }
+    }
+
+    /// Returns the accounts that own many open tickets and never do anything, and those that are called nobody.
+    pub(super) fn inboxes(self) -> BTreeSet<String> {
+        let is_inbox = |name: &str, open: usize| {
+            is_nobody(name) || open >= INBOX_OWNS && !self.doing.contains(name)
+        };
+        self.open
+            .iter()
+            .filter(|(name, open)| is_inbox(name, **open))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
+fn is_nobody(name: &str) -> bool {
+    let name = name.split('@').next().unwrap_or(name).to_lowercase();
+    let last = name.rsplit(['-', '_', '.']).next().unwrap_or(&name);
+    NOBODY.contains(&last)
 }
 
 #[cfg(test)]

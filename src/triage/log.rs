@@ -1,0 +1,136 @@
+//! A tracker's past from our own log.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::model::{EventKind, Handle};
+use crate::roster::Roster;
+use crate::store::tickets::{TicketEvent, TicketRow};
+
+use super::model::{Opened, tally::Seconds};
+use super::past::{Accounts, Order, Past, Step, place_of};
+
+/// Returns the name under which an account is learned: of a member with several, the first one.
+pub fn account_of(handle: &Handle, roster: &Roster) -> String {
+    roster
+        .member_of(handle)
+        .and_then(|member| member.handles.get(&handle.connector)?.first())
+        .unwrap_or(handle)
+        .id
+        .to_string()
+}
+
+/// Returns a ticket as it stands now, to be looked at as if it were opened `at` this instant.
+pub fn opened_of(row: &TicketRow, text: &str, roster: &Roster, at: Seconds) -> Opened {
+    let account =
+        |handle: &Option<Handle>| handle.as_ref().map(|handle| account_of(handle, roster));
+    Opened {
+        id: row.id.clone(),
+        project: row.project.clone().unwrap_or_default(),
+        kind: row.ticket.kind.clone(),
+        title: row.title.clone(),
+        body: text.to_owned(),
+        reporter: account(&row.ticket.reporter),
+        components: row.ticket.components.clone(),
+        labels: row.ticket.labels.clone(),
+        first_owner: account(&row.ticket.assignee),
+        is_unowned: row.ticket.assignee.is_none(),
+        at,
+    }
+}
+
+/// Returns what became known of the tickets and when. An owner whose assignment the source does not tell counts from the
+/// end of the ticket, or from the last thing that happened to it: late, never early.
+pub fn past_of(tickets: &[TicketRow], lives: &[TicketEvent], roster: &Roster) -> Past {
+    let mut by_tid: HashMap<u64, Vec<&TicketEvent>> = HashMap::new();
+    for event in lives {
+        by_tid.entry(event.tid).or_default().push(event);
+    }
+    let mut accounts = Accounts::default();
+    let mut bots = BTreeSet::new();
+    let mut steps = Vec::new();
+    for row in tickets {
+        let life = by_tid.get(&row.tid).map_or(&[][..], Vec::as_slice);
+        let Some(opening) = life.iter().find(|event| event.kind == EventKind::Opened) else {
+            continue;
+        };
+        let at = opening.at.as_second();
+        steps.push((
+            at,
+            Order::Opening,
+            Step::Opened(Box::new(first_state(row, life, opening, roster))),
+        ));
+        for event in life {
+            let Some(author) = &event.author else {
+                continue;
+            };
+            let by = account_of(author, roster);
+            accounts.does(&by);
+            if roster.is_bot(author) {
+                bots.insert(by);
+                continue;
+            }
+            let id = row.id.clone();
+            let step = match event.kind {
+                EventKind::Opened => continue,
+                EventKind::Posted => Step::Commented { id, by },
+                _ => Step::Acted { by },
+            };
+            let (at, order) = place_of(event.at.as_second(), at);
+            steps.push((at, order, step));
+        }
+        if let Some(owner) = &row.ticket.assignee {
+            let by = account_of(owner, roster);
+            accounts.owns(&by, !row.ticket.is_closed);
+            if roster.is_bot(owner) {
+                bots.insert(by.clone());
+            }
+            let (at, order) = place_of(owned_at(life, owner).as_second(), at);
+            let id = row.id.clone();
+            steps.push((at, order, Step::Owned { id, by }));
+        }
+    }
+    let mut inboxes = accounts.inboxes();
+    inboxes.extend(bots);
+    Past::in_order(steps, inboxes)
+}
+
+/// Returns a ticket as it was opened, as far as its history tells.
+fn first_state(
+    row: &TicketRow,
+    life: &[&TicketEvent],
+    opening: &TicketEvent,
+    roster: &Roster,
+) -> Opened {
+    let mut opened = opened_of(row, &opening.text, roster, opening.at.as_second());
+    let first_change = life.iter().find_map(|event| match &event.kind {
+        EventKind::Assigned { from, .. } => Some(from.clone()),
+        _ => None,
+    });
+    (opened.first_owner, opened.is_unowned) = match first_change {
+        Some(Some(from)) => (Some(account_of(&from, roster)), false),
+        Some(None) => (None, true),
+        None => (None, false),
+    };
+    for event in life.iter().rev() {
+        if let EventKind::Labelled { added, removed } = &event.kind {
+            opened.labels.retain(|label| !added.contains(label));
+            opened.labels.extend(removed.iter().cloned());
+        }
+    }
+    opened
+}
+
+fn owned_at(life: &[&TicketEvent], owner: &Handle) -> jiff::Timestamp {
+    let given = life.iter().rev().find(
+        |event| matches!(&event.kind, EventKind::Assigned { to: Some(to), .. } if to == owner),
+    );
+    let moved = || {
+        life.iter()
+            .rev()
+            .find(|event| matches!(event.kind, EventKind::Transitioned { .. }))
+    };
+    given
+        .or_else(moved)
+        .or(life.last())
+        .map_or(jiff::Timestamp::MAX, |event| event.at)
+}
