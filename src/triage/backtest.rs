@@ -10,8 +10,11 @@ use super::trivial::{RULES, Trivial};
 /// The least number of tickets before the asked ones in which probabilities are tried out, as fits of the re-ranker.
 const WARM_FITS: i64 = 12;
 const DAY: Seconds = 86_400;
-/// From the past before the asked tickets, the share that only fills the memory.
-const COLD_SHARE: f64 = 0.5;
+/// The tickets before the asked ones on which probabilities are tried out: a share of them, and the least number.
+const WARM_SHARE: f64 = 0.2;
+const LEAST_WARM: usize = 1_500;
+/// Probabilities are cheap to hold against what became known.
+const CALIBRATE_EVERY: Seconds = 7 * DAY;
 /// Tickets that are too old for the re-ranker to learn from are remembered without a look.
 const LOOKED_BEFORE: usize = 12_000;
 
@@ -41,8 +44,9 @@ pub fn walk(
         .position(|opened| is_asked(&opened.id))
         .unwrap_or(openings.len());
     let looked_from = first_asked.saturating_sub(LOOKED_BEFORE);
+    let warm = ((first_asked as f64 * WARM_SHARE) as usize).max(LEAST_WARM);
     let warm_at = openings
-        .get((first_asked as f64 * COLD_SHARE) as usize)
+        .get(first_asked.saturating_sub(warm))
         .map_or(0, |opened| opened.at);
     let asked_at = openings
         .get(first_asked)
@@ -52,6 +56,7 @@ pub fn walk(
     let warm_every = ((asked_at - warm_at) / WARM_FITS).max(refit_every);
     let mut trivial = Trivial::default();
     let mut next_fit = warm_at;
+    let mut next_calibration = asked_at;
     let mut number = 0;
     for (at, step) in &past.steps {
         let Step::Opened(opened) = step else {
@@ -61,12 +66,16 @@ pub fn walk(
         };
         if *at >= next_fit {
             model.refit(*at);
-            next_fit = *at
-                + if *at < asked_at {
-                    warm_every
-                } else {
-                    refit_every
-                };
+            let every = if *at < asked_at {
+                warm_every
+            } else {
+                refit_every
+            };
+            next_fit = *at + every;
+            next_calibration = *at + CALIBRATE_EVERY;
+        } else if *at >= next_calibration {
+            model.calibrate(*at);
+            next_calibration = *at + CALIBRATE_EVERY;
         }
         if number >= looked_from {
             let advice = model.open(opened);

@@ -78,6 +78,11 @@ pub fn past_of(tickets: &[TicketRow], lives: &[TicketEvent], roster: &Roster) ->
             let (at, order) = place_of(event.at.as_second(), at);
             steps.push((at, order, step));
         }
+        if let (Some(of), Some(closing)) = (&row.ticket.duplicate_of, life.last()) {
+            let (at, order) = place_of(closing.at.as_second(), at);
+            let (id, of) = (row.id.clone(), of.clone());
+            steps.push((at, order, Step::Repeats { id, of }));
+        }
         if let Some(owner) = &row.ticket.assignee {
             let by = account_of(owner, roster);
             accounts.owns(&by, !row.ticket.is_closed);

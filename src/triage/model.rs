@@ -9,7 +9,9 @@ pub mod words;
 
 mod evidence;
 mod features;
+mod repeats;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use boost::{Boosted, Group};
@@ -101,6 +103,7 @@ struct Ticket {
     owner: Option<PersonNo>,
     commenters: Vec<PersonNo>,
     bag: Bag,
+    title: Bag,
     vector: TextVector,
     meta: TextVector,
     at: Seconds,
@@ -113,6 +116,7 @@ struct Ticket {
 struct Looked {
     people: Vec<PersonNo>,
     rows: Vec<Vec<f32>>,
+    alike: repeats::Alike,
     /// The uncalibrated share of the first, and who that was; none before the first fit.
     said: Option<(f32, PersonNo)>,
 }
@@ -141,12 +145,19 @@ enum Of {
 /// The memory of one tracker.
 pub struct Model {
     words: Words,
+    titles: Words,
+    repeats: repeats::Repeats,
     tickets: Vec<Ticket>,
     numbers: HashMap<String, TicketNo>,
     people: Vec<Person>,
     by_name: HashMap<String, PersonNo>,
     owned: HashMap<(Of, String), Tally>,
     said: HashMap<(Of, String), Tally>,
+    /// Owned and not reported by the owner.
+    given: HashMap<(Of, String), Tally>,
+    said_now: Tally,
+    /// Deeds by hour of the day, UTC.
+    hours: HashMap<PersonNo, [f32; 24]>,
     opened: Tally,
     takes_own: HashMap<PersonNo, (f64, f64)>,
     last_for: HashMap<PersonNo, PersonNo>,
@@ -182,12 +193,17 @@ impl Model {
     pub fn new(target: f32) -> Model {
         Model {
             words: Words::default(),
+            titles: Words::default(),
+            repeats: repeats::Repeats::default(),
             tickets: Vec::new(),
             numbers: HashMap::new(),
             people: Vec::new(),
             by_name: HashMap::new(),
             owned: HashMap::new(),
             said: HashMap::new(),
+            given: HashMap::new(),
+            said_now: Tally::new(7.0),
+            hours: HashMap::new(),
             opened: Tally::new(90.0),
             takes_own: HashMap::new(),
             last_for: HashMap::new(),
@@ -227,6 +243,7 @@ impl Model {
 
     fn keep(&mut self, ticket: Ticket, opened: &Opened) {
         let number = self.words.add(&ticket.bag);
+        self.titles.add(&ticket.title);
         self.numbers.insert(ticket.id.clone(), number);
         if let Some(reporter) = ticket.reporter {
             self.opened.add(reporter, 1.0, opened.at);
@@ -263,6 +280,7 @@ impl Model {
         }
         self.touch(person, at);
         self.people[person as usize].commented += 1;
+        self.said_now.add(person, 1.0, at);
         let ticket = &mut self.tickets[number as usize];
         if !ticket.commenters.contains(&person) {
             ticket.commenters.push(person);
@@ -323,6 +341,12 @@ impl Model {
                 }
             }
             let days = half_life(key.0);
+            if !is_own && matches!(key.0, Of::Everything | Of::Component | Of::Project) {
+                self.given
+                    .entry(key.clone())
+                    .or_insert_with(|| Tally::new(days))
+                    .add(person, 1.0, at);
+            }
             self.owned
                 .entry(key)
                 .or_insert_with(|| Tally::new(days))
@@ -346,6 +370,9 @@ impl Model {
 
     /// Fits the re-ranker, the probabilities and the threshold anew on what is known.
     pub fn refit(&mut self, now: Seconds) {
+        if self.refits.is_multiple_of(CHECKED_EVERY) {
+            self.fit_repeats();
+        }
         let mut groups: Vec<Group> = self
             .tickets
             .iter()
@@ -357,15 +384,10 @@ impl Model {
                 Some(Group {
                     rows: looked.rows.clone(),
                     owner,
-                    weight: 1.0,
                 })
             })
             .take(FITTED_ON)
             .collect();
-        let halve: f32 = std::env::var("GH").map_or(1e9, |x| x.parse().unwrap());
-        for (n, group) in groups.iter_mut().enumerate() {
-            group.weight = 0.5_f32.powf(n as f32 / halve);
-        }
         if groups.len() < 100 {
             return;
         }
@@ -380,7 +402,8 @@ impl Model {
         self.calibrate(now);
     }
 
-    fn calibrate(&mut self, now: Seconds) {
+    /// Holds the probabilities and the threshold against what became known since.
+    pub fn calibrate(&mut self, now: Seconds) {
         // What is settled at once is not what is settled late: only tickets that have had time count.
         let from = self.outcomes.len().saturating_sub(2 * CALIBRATED_ON);
         self.outcomes.drain(..from);
@@ -436,13 +459,14 @@ impl Model {
     fn ticket_of(&mut self, opened: &Opened) -> Ticket {
         let reporter = opened.reporter.as_deref().map(|name| self.person(name));
         let first_owner = opened.first_owner.as_deref().map(|name| self.person(name));
-        let bag = if self.is_trusted(reporter) {
-            self.words.bag(&opened.title, &opened.body)
+        let (title, body) = if self.is_trusted(reporter) {
+            (Cow::from(&opened.title), Cow::from(&opened.body))
         } else {
             let masked = |text: &str| features::masked(text, &self.names);
-            let (title, body) = (masked(&opened.title), masked(&opened.body));
-            self.words.bag(&title, &body)
+            (masked(&opened.title).into(), masked(&opened.body).into())
         };
+        let bag = self.words.bag(&title, &body);
+        let title = self.titles.bag(&title, "");
         let mut also: Vec<String> = Vec::new();
         also.extend(opened.components.iter().map(|name| format!("c:{name}")));
         also.extend(opened.reporter.iter().map(|name| format!("r:{name}")));
@@ -460,6 +484,7 @@ impl Model {
             vector: TextModel::vector(&self.words, &bag, &[]),
             meta: TextModel::vector(&self.words, &bag, &also),
             bag,
+            title,
             at: opened.at,
             is_unowned: opened.is_unowned,
             first_owner,
@@ -516,9 +541,15 @@ impl Model {
                 features: rows[*n].clone(),
             })
             .collect();
+        let alike = self.alike(&ticket, &ticket.title, &near);
         let advice = Advice {
             owners,
-            duplicates: self.duplicates_of(&ticket, &near),
+            duplicates: self
+                .order(&alike)
+                .into_iter()
+                .take(20)
+                .map(|(number, score)| (self.tickets[number as usize].id.clone(), score))
+                .collect(),
             areas: self.areas_of(&ticket, &near),
             like_it: near
                 .iter()
@@ -536,32 +567,10 @@ impl Model {
         ticket.looked = Some(Looked {
             people,
             rows,
+            alike,
             said: said.filter(|_| !self.boosted.is_empty()),
         });
         (advice, ticket)
-    }
-
-    /// Returns earlier tickets that say the same: like words, raised by a shared component and by being new.
-    fn duplicates_of(&self, ticket: &Ticket, near: &[(TicketNo, f32)]) -> Vec<(String, f32)> {
-        let mut found: Vec<(TicketNo, f32)> = near
-            .iter()
-            .map(|(number, score)| {
-                let other = &self.tickets[*number as usize];
-                let shares = other
-                    .components
-                    .iter()
-                    .any(|component| ticket.components.contains(component));
-                let age = (ticket.at - other.at).max(0) as f32 / DAY as f32;
-                let newness = 1.0 + 0.33 * 0.5_f32.powf(age / 180.0);
-                (*number, score * newness * if shares { 1.15 } else { 1.0 })
-            })
-            .collect();
-        found.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
-        found
-            .into_iter()
-            .take(20)
-            .map(|(number, score)| (self.tickets[number as usize].id.clone(), score))
-            .collect()
     }
 
     /// Returns the components a ticket may belong to, by the tickets like it and by what its reporter reports.
@@ -625,6 +634,12 @@ impl Model {
     }
 
     fn touch(&mut self, person: PersonNo, at: Seconds) {
+        let hour = (at.rem_euclid(DAY) / 3_600) as usize;
+        let hours = self.hours.entry(person).or_insert([0.0; 24]);
+        for count in hours.iter_mut() {
+            *count *= 0.995;
+        }
+        hours[hour] += 1.0;
         let known = &mut self.people[person as usize];
         known.last_active = Some(known.last_active.map_or(at, |last| last.max(at)));
     }
@@ -681,8 +696,12 @@ fn threshold_for(mut judged: Vec<(f32, bool)>, target: f32) -> f32 {
     for (n, (probability, is_right)) in judged.iter().enumerate() {
         right += usize::from(*is_right);
         if n >= 40 && right as f32 / (n + 1) as f32 >= target {
-            threshold = *probability;
+            // A calibrated probability that reaches the target is enough by itself.
+            threshold = probability.min(target);
         }
     }
     threshold
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,13 @@ pub enum Step {
         /// The owner.
         by: String,
     },
+    /// A ticket was closed as a repeat of another one.
+    Repeats {
+        /// The ticket.
+        id: String,
+        /// The other one.
+        of: String,
+    },
     /// An account turned out to be a team inbox.
     IsInbox {
         /// The account.
@@ -141,6 +148,7 @@ impl Model {
             Step::Commented { id, by } => self.comment(id, by, at),
             Step::Acted { by } => self.act(by, at),
             Step::Owned { id, by } => self.own(id, by, at),
+            Step::Repeats { id, of } => self.repeat(id, of),
             Step::IsInbox { name } => self.exclude(name),
         }
     }
@@ -190,6 +198,10 @@ fn life_of(row: &Row) -> Vec<(Seconds, Step)> {
         if let (Some(by), Some(at)) = (&change.by, change.at()) {
             life.push((at.as_second(), Step::Acted { by: by.clone() }));
         }
+    }
+    if let (Some(of), Some(at)) = (&row.duplicate_of, row.resolved_at().or(row.updated_at())) {
+        let of = of.clone();
+        life.push((at.as_second(), Step::Repeats { id: id(), of }));
     }
     if let (Some(owner), Some(at)) = (&row.assignee, row.assignee_known_at()) {
         let step = if row.assignee_placeholder {
@@ -307,6 +319,7 @@ mod tests {
                 Step::Commented { by, .. } => format!("{at} {by} wrote"),
                 Step::Acted { by } => format!("{at} {by} acted"),
                 Step::Owned { by, .. } => format!("{at} {by} owns"),
+                Step::Repeats { of, .. } => format!("{at} repeats {of}"),
                 Step::IsInbox { name } => format!("{at} {name} is an inbox"),
             })
             .collect();

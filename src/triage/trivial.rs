@@ -52,7 +52,7 @@ impl Trivial {
                 self.opened.insert(opened.id.clone(), known);
             }
             Step::Owned { id, by } => self.own(id, by, at),
-            Step::Commented { .. } | Step::Acted { .. } | Step::IsInbox { .. } => {}
+            _ => {}
         }
     }
 

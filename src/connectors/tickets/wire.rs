@@ -139,6 +139,11 @@ impl Row {
         time(&self.assignee_known_at)
     }
 
+    /// Returns when it was resolved.
+    pub fn resolved_at(&self) -> Option<Timestamp> {
+        time(&self.resolved_at)
+    }
+
     /// Returns when it was last touched.
     pub fn updated_at(&self) -> Option<Timestamp> {
         time(&self.updated_at)

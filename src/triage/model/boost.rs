@@ -22,8 +22,6 @@ pub struct Group {
     pub rows: Vec<Vec<f32>>,
     /// The row of the true owner.
     pub owner: usize,
-    /// How much it counts.
-    pub weight: f32,
 }
 
 #[derive(Clone, Debug)]
@@ -137,7 +135,7 @@ struct Leaf {
 struct Data {
     edges: Vec<Vec<f32>>,
     bins: Vec<Vec<u8>>,
-    groups: Vec<(usize, usize, usize, f32)>,
+    groups: Vec<(usize, usize, usize)>,
     scores: Vec<f32>,
     /// First and second derivative of the loss, row by row.
     steps: Vec<[f32; 2]>,
@@ -159,7 +157,7 @@ impl Data {
         let mut places = Vec::with_capacity(groups.len());
         let mut start = 0;
         for group in groups {
-            places.push((start, group.rows.len(), group.owner, group.weight));
+            places.push((start, group.rows.len(), group.owner));
             start += group.rows.len();
         }
         let (mut edges, mut bins) = (Vec::new(), Vec::new());
@@ -189,14 +187,11 @@ impl Data {
     }
 
     fn gradients(&mut self) {
-        for (start, length, owner, weight) in &self.groups {
+        for (start, length, owner) in &self.groups {
             let shares = super::text::softmax(self.scores[*start..start + length].iter().copied());
             for (n, share) in shares.into_iter().enumerate() {
                 let truth = if n == *owner { 1.0 } else { 0.0 };
-                self.steps[start + n] = [
-                    weight * (share - truth),
-                    weight * (share * (1.0 - share)).max(1e-6),
-                ];
+                self.steps[start + n] = [share - truth, (share * (1.0 - share)).max(1e-6)];
             }
         }
     }
@@ -402,11 +397,7 @@ mod tests {
                 let owner = (0..5)
                     .max_by(|a, b| worth(&rows[*a]).total_cmp(&worth(&rows[*b])))
                     .unwrap_or(0);
-                Group {
-                    rows,
-                    owner,
-                    weight: 1.0,
-                }
+                Group { rows, owner }
             })
             .collect()
     }

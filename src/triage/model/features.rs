@@ -45,6 +45,11 @@ pub const NAMES: &[&str] = &[
     "components known",
     "first owner stays",
     "is unowned",
+    "given lately",
+    "given in component",
+    "given in project",
+    "commented these days",
+    "awake then",
 ];
 
 /// How much a neighbour counts that is so many days old.
@@ -185,6 +190,19 @@ impl Model {
         .map(|of| tallies(of, false));
         let said =
             [Of::Everything, Of::Component, Of::Reporter, Of::Project].map(|of| tallies(of, true));
+        let given = [Of::Everything, Of::Component, Of::Project].map(|of| -> Vec<Shares<'_>> {
+            keys.iter()
+                .filter(|key| key.0 == of)
+                .map(|key| {
+                    let tally = self.given.get(key);
+                    Shares {
+                        total: tally.map_or(0.0, |tally| tally.total(now)),
+                        tally,
+                    }
+                })
+                .collect()
+        });
+        let said_now = self.said_now.total(now) + 1.0;
         let most = |shares: &[Shares<'_>], person| {
             shares
                 .iter()
@@ -265,6 +283,11 @@ impl Model {
                         -stays
                     },
                     f32::from(u8::from(ticket.is_unowned)),
+                    most(&given[0], person),
+                    most(&given[1], person),
+                    most(&given[2], person),
+                    (self.said_now.of(person, now) / said_now) as f32,
+                    self.awake(person, now),
                 ]
             })
             .collect();
@@ -276,6 +299,16 @@ impl Model {
             }
         }
         (people, rows)
+    }
+
+    /// Returns which share of somebody's deeds falls into the eight hours from this time of the day.
+    fn awake(&self, person: PersonNo, now: Seconds) -> f32 {
+        let Some(hours) = self.hours.get(&person) else {
+            return 0.33;
+        };
+        let first = (now.rem_euclid(DAY) / 3_600) as usize;
+        let ahead: f32 = (0..8).map(|n| hours[(first + n) % 24]).sum();
+        (ahead + 1.0) / (hours.iter().sum::<f32>() + 3.0)
     }
 
     fn may_be_asked(&self, person: PersonNo, ticket: &Ticket, now: Seconds) -> bool {
