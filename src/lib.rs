@@ -3,13 +3,14 @@
 //! # The map
 //!
 //! ```text
-//!  connectors ──► ingest ──► store (event log) ──► index
+//!  connectors ──► ingest ──► store (event log) ──► index (full text and vectors)
 //!                              │
-//!                              └─► brief: changes ► rank ► select ► summarize ► verify ► render ► deliver
+//!                              ├─► brief: changes ► rank ► select ► summarize ► verify ► render ► deliver
+//!                              └─► triage: past ► model ► candidates ► evidence
 //!  cli and daemon call the spines; nothing else does
 //! ```
 //!
-//! Read in this order: [`model`] (the words), [`ingest`] and [`brief`] (the spines), then the stage you came for.
+//! Read in this order: [`model`] (the words), [`ingest`], [`brief`] and [`triage`] (the spines), then the stage you came for.
 //!
 //! # Walkthrough 1: a message comes in
 //!
@@ -34,10 +35,20 @@
 //! `daybrief search` reads the question with [`daybrief_index::parse`], asks the index with the audiences the asker may
 //! read ([`store::audiences`]), and shows only hits that the store confirms.
 //!
+//! # Walkthrough 4: a ticket without an owner
+//!
+//! `daybrief suggest` has [`triage::Memory::learn`] walk through the tracker's past ([`triage::past`]) in the order in
+//! which things became known. [`triage::model`] keeps decayed counts, words and a text classifier, fits boosted trees over
+//! the candidates of past tickets and holds their probabilities against what then happened. [`triage::candidates`] says
+//! which members may be asked; evidence names only tickets that the asker may read. `daybrief backtest owners` walks the
+//! same way and compares.
+//!
 //! # Where the code differs from the first design
 //!
 //! * `brief/select.rs` stands between rank and summarize: which lines share a place is a decision of its own.
 //! * A line's facts and a model's prose are two fields (`facts`, `summary`), so that a check can drop one and keep the other.
+//! * `triage/model` knows accounts and numbers only, no store and no roster, so that a backtest on files and a suggestion
+//!   from the log learn by the same lines.
 //! * [`text`] holds every rule over wording (asks, decisions, conversations, clean sentences) as pure functions.
 
 pub mod model;

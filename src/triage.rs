@@ -45,6 +45,10 @@ pub struct Suggestion {
     pub excluded: BTreeMap<MemberId, Exclusion>,
     /// Whether the first candidate reaches the team's target precision.
     pub is_sure: bool,
+    /// Whether enough is known of the tracker's past for probabilities to mean anything.
+    pub is_calibrated: bool,
+    /// Who owns it already, by name.
+    pub owner: Option<String>,
     /// The area it belongs to, with its probability; 1 where the ticket says so itself.
     pub area: Option<(String, f32)>,
     /// Who is on duty for the area.
@@ -81,7 +85,7 @@ pub struct Repeat {
 
 /// How many candidates are named, and how likely one has to be.
 const MOST_CANDIDATES: usize = 5;
-const LEAST_PROBABILITY: f32 = 0.03;
+const LEAST_PROBABILITY: f32 = 0.05;
 /// How likely an area has to be that the ticket does not name.
 const LEAST_AREA: f32 = 0.5;
 /// How alike a ticket has to be to be named as perhaps the same, and how many are.
@@ -157,7 +161,9 @@ impl Memory {
             .with_context(|| format!("there is no ticket {id} in {}", self.connector))?
             .clone();
         let text = self.texts.get(&row.tid).cloned().unwrap_or_default();
-        let opened = opened_of(&row, &text, roster, now.as_second());
+        let mut opened = opened_of(&row, &text, roster, now.as_second());
+        // Whose it is already says nothing about who else might take it.
+        opened.first_owner = None;
         let advice = self.model.advise(&opened);
         let (excluded, accounts) = self.exclusions(c, &row, roster, now)?;
         let candidates = self.candidates(&opened, &advice, &accounts, &readable);
@@ -173,6 +179,12 @@ impl Memory {
             candidates,
             excluded,
             is_sure,
+            is_calibrated: self.model.is_calibrated(),
+            owner: row
+                .ticket
+                .assignee
+                .as_ref()
+                .map(|owner| roster.name_of(owner)),
             area,
             made_at: now,
         })

@@ -11,15 +11,16 @@ use jiff::civil::{Date, date};
 use jiff::{Span, Timestamp};
 
 use super::site::Site;
-use super::{Global, output, search};
+use super::{Global, output, search, suggest};
 use crate::brief::{Style, briefing, render};
 use crate::clock::Clock;
 use crate::config::{Config, FILE_NAME};
 use crate::ingest::{self, follow};
-use crate::model::{Learned, Member, Window};
+use crate::model::{ConnectorId, Learned, Member, Window};
 use crate::schedule;
 use crate::store::Store;
 use crate::store::events;
+use crate::triage::Memory;
 
 /// The sample team: eight people of a made-up company in six zones, a fortnight of their talk, mail and tickets.
 static TEAM: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/fixtures/team");
@@ -30,6 +31,9 @@ const MONDAY: Date = date(2026, 10, 26);
 /// What is searched for at the end, and by whom.
 const QUESTION: &str = "double charge no-show";
 const ASKER: &str = "anjali";
+
+/// The new ticket that an owner is suggested for.
+const TICKET: (&str, &str) = ("tracker", "HUT-239");
 
 /// Plays one night of a bundled sample team and prints the briefings as each member's day starts, then one search.
 #[derive(Debug, Args)]
@@ -80,6 +84,11 @@ impl Demo {
         }
         if self.member.is_none() && !global.json {
             show_search(&site, &index)?;
+            show_suggestion(&site)?;
+            output::line(
+                "\nNow with your own: `daybrief init` writes a configuration, `daybrief check` says what it lacks,\n\
+                 `daybrief sync` reads your sources, `daybrief brief NAME` shows a briefing, `daybrief run` sends them.",
+            )?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -147,11 +156,20 @@ fn show_search(site: &Site, index: &Index) -> Result<()> {
         explain: false,
     };
     let (shown, _) = search::search(site, index, &question, asker, now)?;
-    search::print(site, &shown, asker, now, false)?;
-    output::line(
-        "\nNow with your own: `daybrief init` writes a configuration, `daybrief check` says what it lacks,\n\
-         `daybrief sync` reads your sources, `daybrief brief NAME` shows a briefing, `daybrief run` sends them.",
-    )
+    search::print(site, &shown, asker, now, false)
+}
+
+fn show_suggestion(site: &Site) -> Result<()> {
+    let (connector, id) = TICKET;
+    let (connector, now) = (ConnectorId::new(connector), first_start());
+    output::line(&rule(&format!("daybrief suggest {id}")))?;
+    let target = site.config.triage.target_precision;
+    let (memory, suggestion) = site.store.read_now(|c| {
+        let mut memory = Memory::learn(c, &connector, &site.roster, target, now)?;
+        let suggestion = memory.suggest(c, id, &site.roster, None, now)?;
+        Ok((memory, suggestion))
+    })?;
+    suggest::print(site, &memory, &suggestion, false)
 }
 
 fn rule(text: &str) -> String {

@@ -71,7 +71,12 @@ impl Suggest {
     }
 }
 
-fn print(site: &Site, memory: &Memory, suggestion: &Suggestion, explain: bool) -> Result<()> {
+pub(super) fn print(
+    site: &Site,
+    memory: &Memory,
+    suggestion: &Suggestion,
+    explain: bool,
+) -> Result<()> {
     let screen = output::screen();
     output::line(&format!(
         "{} {}",
@@ -132,15 +137,24 @@ fn verdict(suggestion: &Suggestion, name: impl Fn(&MemberId) -> String) -> Strin
                 String::new()
             }
         });
-    match (&suggestion.candidates.first(), &suggestion.rotation) {
-        (Some(first), _) if suggestion.is_sure => {
-            format!("{} stands out.{area}", name(&first.member))
-        }
-        (_, Some((team, duty))) => format!(
-            "Nobody stands out; ask {}, who is on duty for {team}.{area}",
+    if let Some(owner) = &suggestion.owner {
+        return format!("{} owns it already.{area}", plain(owner));
+    }
+    let first = suggestion.candidates.first();
+    if let Some(first) = first.filter(|_| suggestion.is_sure) {
+        return format!("{} stands out.{area}", name(&first.member));
+    }
+    let why = if suggestion.is_calibrated {
+        "Nobody stands out"
+    } else {
+        "The tracker's past is too short to be sure of anybody"
+    };
+    match &suggestion.rotation {
+        Some((team, duty)) => format!(
+            "{why}; ask {}, who is on duty for {team}.{area}",
             name(duty)
         ),
-        _ => format!("Nobody stands out; ask the rotation.{area}"),
+        None => format!("{why}; ask the rotation.{area}"),
     }
 }
 
@@ -223,7 +237,9 @@ fn as_value(suggestion: &Suggestion) -> Value {
         "ticket": suggestion.ticket.label,
         "title": suggestion.title,
         "url": suggestion.ticket.url,
+        "owner": suggestion.owner,
         "is_sure": suggestion.is_sure,
+        "is_calibrated": suggestion.is_calibrated,
         "candidates": candidates,
         "excluded": excluded,
         "area": suggestion.area.as_ref().map(|(area, share)| json!({ "area": area, "probability": share })),

@@ -88,7 +88,11 @@ const CHECKED_EVERY: usize = 5;
 /// How many outcomes the probabilities are calibrated on, and how many a slice of them needs for itself.
 const CALIBRATED_ON: usize = 2_500;
 const LEAST_SLICE: usize = 300;
-/// After so many newer outcomes one counts half.
+/// How many outcomes there have to be before anything is answered.
+const LEAST_JUDGED: usize = 40;
+/// Tickets younger than this are left out: those that have an owner already are the easy ones.
+const SETTLED_DAYS: i64 = 30;
+/// After so many tickets opened later an outcome counts half.
 const OUTCOMES_HALVE: f32 = 600.0;
 
 const DAY: Seconds = 86_400;
@@ -175,6 +179,7 @@ pub struct Model {
     outcomes: Vec<Outcome>,
     calibrations: HashMap<Slice, Calibration>,
     threshold: f32,
+    is_calibrated: bool,
     target: f32,
 }
 
@@ -218,6 +223,7 @@ impl Model {
             outcomes: Vec::new(),
             calibrations: HashMap::new(),
             threshold: 1.0,
+            is_calibrated: false,
             target,
         }
     }
@@ -404,14 +410,14 @@ impl Model {
 
     /// Holds the probabilities and the threshold against what became known since.
     pub fn calibrate(&mut self, now: Seconds) {
-        // What is settled at once is not what is settled late: only tickets that have had time count.
         let from = self.outcomes.len().saturating_sub(2 * CALIBRATED_ON);
         self.outcomes.drain(..from);
-        let settled: Vec<&Outcome> = self
+        let mut settled: Vec<&Outcome> = self
             .outcomes
             .iter()
-            .filter(|outcome| now - outcome.opened >= 30 * DAY)
+            .filter(|outcome| now - outcome.opened >= SETTLED_DAYS * DAY)
             .collect();
+        settled.sort_by_key(|outcome| outcome.opened);
         let settled = &settled[settled.len().saturating_sub(CALIBRATED_ON)..];
         let weighed: Vec<(Slice, (f32, bool, f32))> = settled
             .iter()
@@ -448,12 +454,18 @@ impl Model {
             );
             self.calibrations.insert(slice, fitted);
         }
+        self.is_calibrated = judged.len() >= LEAST_JUDGED;
         self.threshold = threshold_for(judged, self.target);
     }
 
     /// Returns the probability from which the memory answers; 1 while too little is known.
     pub fn threshold(&self) -> f32 {
         self.threshold
+    }
+
+    /// Returns whether outcomes were there to hold the probabilities against.
+    pub fn is_calibrated(&self) -> bool {
+        self.is_calibrated
     }
 
     fn ticket_of(&mut self, opened: &Opened) -> Ticket {
@@ -695,7 +707,7 @@ fn threshold_for(mut judged: Vec<(f32, bool)>, target: f32) -> f32 {
     let (mut right, mut threshold) = (0_usize, 1.0);
     for (n, (probability, is_right)) in judged.iter().enumerate() {
         right += usize::from(*is_right);
-        if n >= 40 && right as f32 / (n + 1) as f32 >= target {
+        if n >= LEAST_JUDGED && right as f32 / (n + 1) as f32 >= target {
             // A calibrated probability that reaches the target is enough by itself.
             threshold = probability.min(target);
         }
