@@ -117,7 +117,8 @@ impl Memory {
     ) -> Result<Memory> {
         let tickets = tickets::tickets_of(c, connector)?;
         let lives = tickets::lives_of(c, connector)?;
-        let past = past_of(&tickets, &lives, roster);
+        let mut past = past_of(&tickets, &lives, roster);
+        past.steps.retain(|(at, _)| *at <= now.as_second());
         let plan = Plan {
             refit_days: REFIT_DAYS,
             target,

@@ -23,6 +23,9 @@ pub struct Suggest {
     /// Who asks: only what they may read is named [default: `[search] me`, else what everyone may read].
     #[arg(long = "as", value_name = "MEMBER")]
     asker: Option<String>,
+    /// As it would have been said at this moment (2026-11-23T09:00Z): nothing later is learned from.
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
     /// Name everybody who is left out, with the reason.
     #[arg(long)]
     explain: bool,
@@ -39,7 +42,7 @@ impl Suggest {
                 })
             })
             .transpose()?;
-        let now = Timestamp::now();
+        let now = self.at.unwrap_or_else(Timestamp::now);
         let found = site
             .store
             .read_now(|c| tickets::find_ticket(c, &self.ticket))?;

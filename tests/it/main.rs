@@ -6,4 +6,5 @@ mod config;
 mod delivery;
 mod process;
 mod time;
+mod triage;
 mod world;
