@@ -11,20 +11,27 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::plot;
+use crate::cli::site::Site;
 use crate::cli::{Global, output};
 use crate::connectors::tickets::{self, Row};
+use crate::model::ConnectorId;
+use crate::store::tickets as store;
 use crate::triage::backtest::{Plan, Report, SLICES, Slice, Truth, rules_of, walk};
+use crate::triage::log;
 use crate::triage::model::{Advice, Opened};
 use crate::triage::past::Past;
 
 /// Would the suggested owners have been right, had daybrief been there? Each ticket is looked at as it was opened.
 #[derive(Debug, Args)]
 pub struct Owners {
-    /// The tracker's tickets up to a moment, JSON lines; .gz and .zst are unpacked.
+    /// The tracker whose stored past is walked through [default: the only one].
+    #[arg(long, value_name = "ID", conflicts_with = "history")]
+    connector: Option<String>,
+    /// Instead of the store: the tracker's tickets up to a moment, JSON lines; .gz and .zst are unpacked.
     #[arg(long, value_name = "FILE")]
-    history: PathBuf,
+    history: Option<PathBuf>,
     /// Tickets opened after it, as they were opened; these are the ones suggested for.
-    #[arg(long, value_name = "FILE", requires = "truth")]
+    #[arg(long, value_name = "FILE", requires_all = ["truth", "history"])]
     inputs: Option<PathBuf>,
     /// The same tickets as they ended, learned from as each thing became known.
     #[arg(long, value_name = "FILE", requires = "inputs")]
@@ -56,20 +63,10 @@ impl Owners {
         if !(0.0..=1.0).contains(&self.target) {
             bail!("--target is a share between 0 and 1, such as 0.8");
         }
-        let history = read_rows(&self.history)?;
-        let inputs = self.inputs.as_deref().map(read_rows).transpose()?;
-        let later = self.truth.as_deref().map(read_rows).transpose()?;
-        let later = later.unwrap_or_default();
-        let truth = truth_of(history.iter().chain(&later));
-        let asked: HashSet<String> = match &inputs {
-            Some(inputs) => inputs.iter().map(|row| row.id.clone()).collect(),
-            None => {
-                let from = (history.len() as f64 * ASKED_FROM) as usize;
-                history[from..].iter().map(|row| row.id.clone()).collect()
-            }
+        let (mut past, truth, asked) = match &self.history {
+            Some(history) => self.past_in_files(history)?,
+            None => self.past_in_store(global)?,
         };
-        let mut past = Past::of_rows(&history, inputs.as_deref().unwrap_or_default(), &later);
-        drop((history, inputs, later));
         if asked.is_empty() {
             bail!("there is no ticket to suggest an owner for");
         }
@@ -120,6 +117,69 @@ impl Owners {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+impl Owners {
+    /// Returns the past, what is known today, and the tickets to be asked about.
+    fn past_in_files(&self, history: &Path) -> Result<(Past, Truth, HashSet<String>)> {
+        let history = read_rows(history)?;
+        let inputs = self.inputs.as_deref().map(read_rows).transpose()?;
+        let later = self.truth.as_deref().map(read_rows).transpose()?;
+        let later = later.unwrap_or_default();
+        let truth = truth_of(history.iter().chain(&later));
+        let asked = match &inputs {
+            Some(inputs) => inputs.iter().map(|row| row.id.clone()).collect(),
+            None => latest(history.iter().map(|row| &row.id)),
+        };
+        let past = Past::of_rows(&history, inputs.as_deref().unwrap_or_default(), &later);
+        Ok((past, truth, asked))
+    }
+
+    fn past_in_store(&self, global: &Global) -> Result<(Past, Truth, HashSet<String>)> {
+        let site = Site::open_read_only(global)?;
+        site.store.read_now(|c| {
+            let trackers = store::trackers(c)?;
+            let connector = match (&self.connector, trackers.as_slice()) {
+                (Some(wanted), _) => trackers
+                    .iter()
+                    .find(|id| id.as_str() == wanted)
+                    .with_context(|| format!("{wanted} has no tickets in the store"))?,
+                (None, [one]) => one,
+                (None, []) => bail!("there are no tickets in the store; sync a tracker first"),
+                (None, _) => bail!("which tracker? use --connector {}", names(&trackers)),
+            };
+            let (tickets, lives) = (
+                store::tickets_of(c, connector)?,
+                store::lives_of(c, connector)?,
+            );
+            let past = log::past_of(&tickets, &lives, &site.roster);
+            let mut truth = Truth::default();
+            for row in tickets {
+                let owner = row.ticket.assignee.as_ref();
+                let owner = owner.map(|owner| log::account_of(owner, &site.roster));
+                if let Some(owner) = owner.filter(|owner| !past.inboxes.contains(owner)) {
+                    truth.owners.insert(row.id.clone(), owner);
+                }
+                if let Some(older) = row.ticket.duplicate_of {
+                    truth.repeats.insert(row.id, older);
+                }
+            }
+            let asked = latest(past.openings().map(|opened| &opened.id));
+            Ok((past, truth, asked))
+        })
+    }
+}
+
+/// Returns the later ones of the tickets; the others only fill the memory.
+fn latest<'a>(ids: impl Iterator<Item = &'a String>) -> HashSet<String> {
+    let ids: Vec<&String> = ids.collect();
+    let from = (ids.len() as f64 * ASKED_FROM) as usize;
+    ids.into_iter().skip(from).cloned().collect()
+}
+
+fn names(trackers: &[ConnectorId]) -> String {
+    let names: Vec<&str> = trackers.iter().map(ConnectorId::as_str).collect();
+    names.join(" or ")
 }
 
 fn shown(path: Option<&Path>) -> String {
