@@ -54,6 +54,7 @@ pub mod text;
 
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod lock;
 pub mod sinks;
 
