@@ -69,7 +69,7 @@ pub async fn sync<S: Source>(
             connector.clone(),
             roster.clone(),
             now(),
-            !stand.is_backfilled,
+            !stand.is_backfilled || page.is_history,
         );
         let stored = store
             .write(move |c| store_page(c, &id, &page, &roster, moment, is_first))

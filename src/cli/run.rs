@@ -75,6 +75,7 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
     Ok(Parts {
         connectors: site.config.connectors,
         base: site.config.base,
+        http: site.http,
         store: site.store,
         index,
         roster: site.roster,
