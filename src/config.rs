@@ -92,6 +92,11 @@ pub enum SinkConfig {
         /// The folder, relative to this file.
         path: PathBuf,
     },
+    /// A direct message in Slack, from the app of a connector.
+    Slack {
+        /// The connector, of type `slack`; a member needs a handle there.
+        connector: String,
+    },
 }
 
 /// `[members.*]`: one person.
@@ -309,6 +314,7 @@ impl Config {
                 locate::place(path, text, &["delivery", "sync_minutes"])
             );
         }
+        self.check_slack_sinks(path, text)?;
         for (id, team) in &self.teams {
             for member in &team.members {
                 if !self.members.contains_key(member) {
@@ -343,6 +349,34 @@ impl Config {
             place(),
             list(&known)
         )
+    }
+
+    /// Checks that sinks over Slack name a connector that can send, and reach everybody who uses them.
+    fn check_slack_sinks(&self, path: &Path, text: &str) -> Result<()> {
+        for (name, sink) in &self.sinks {
+            let SinkConfig::Slack { connector } = sink else {
+                continue;
+            };
+            let place = || locate::place(path, text, &["sinks", name, "connector"]);
+            match self.connectors.get(&ConnectorId::new(connector.as_str())) {
+                None => bail!(
+                    "{}: [sinks.{name}]: there is no [connectors.{connector}]",
+                    place()
+                ),
+                Some(ConnectorConfig::Slack(_)) => {}
+                Some(_) => bail!("{}: connector must name a connector of type slack", place()),
+            }
+            for (id, member) in &self.members {
+                let own = member.sink.as_ref().unwrap_or(&self.delivery.sink);
+                if own == name && member.brief && !member.handles.contains_key(connector) {
+                    bail!(
+                        "{}: members.{id} has no handle at {connector}, where [sinks.{name}] sends to; add handles = {{ {connector} = \"U…\" }}, another sink, or brief = false",
+                        locate::place(path, text, &["members", id])
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns the sink of a member.

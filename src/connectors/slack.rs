@@ -2,7 +2,7 @@
 //!
 //! Polling is complete by itself: channels the app is in, their messages from the newest down, replies, edits, deletions
 //! and who may read what. [`stand`] decides what has to be looked at, [`api`] asks, [`gather`] turns answers into pages;
-//! messages become events the same way as those of an export.
+//! messages become events the same way as those of an export. Briefings go out by [`dm`].
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::model::ConnectorId;
 
 pub mod api;
 mod check;
+pub mod dm;
 mod gather;
 pub mod stand;
 

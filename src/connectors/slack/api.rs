@@ -145,7 +145,20 @@ impl Client {
         Ok(self.send(method, call).await?.json(method)?)
     }
 
-    /// Returns the clock.
+    /// Does something that changes nothing when it is done again.
+    ///
+    /// # Errors
+    /// As [`Client::read`].
+    pub async fn repeat<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        body: &Value,
+    ) -> Result<T, SlackError> {
+        let call = self.call(method, method)?.with_json(Method::POST, body);
+        Ok(self.send(method, call).await?.json(method)?)
+    }
+
+    /// Returns the time.
     pub fn now(&self) -> jiff::Timestamp {
         self.http.clock().now()
     }

@@ -38,7 +38,8 @@ pub struct Channel {
 pub struct Workspace {
     pub users: Vec<Value>,
     pub channels: BTreeMap<String, Channel>,
-    pub faults: VecDeque<(&'static str, Fault)>,
+    /// The method, how many of its calls pass before, and what the one after meets.
+    pub faults: VecDeque<(&'static str, usize, Fault)>,
     /// Every call: its method and parameters.
     pub calls: Vec<(String, BTreeMap<String, String>)>,
     /// How many objects a page holds at most, whatever was asked for.
@@ -134,7 +135,12 @@ impl Fake {
     }
 
     pub fn fail(&self, method: &'static str, fault: Fault) {
-        self.get().faults.push_back((method, fault));
+        self.fail_after(method, 0, fault);
+    }
+
+    /// Lets this many calls of a method pass before one fails.
+    pub fn fail_after(&self, method: &'static str, passing: usize, fault: Fault) {
+        self.get().faults.push_back((method, passing, fault));
     }
 
     pub fn calls_of(&self, method: &str) -> usize {
@@ -245,10 +251,17 @@ async fn answer(
     let at = workspace
         .faults
         .iter()
-        .position(|(name, _)| *name == method);
+        .position(|(name, passing, _)| *name == method && *passing == 0);
     let fault = at
         .and_then(|at| workspace.faults.remove(at))
-        .map(|(_, fault)| fault);
+        .map(|(_, _, fault)| fault);
+    for (_, passing, _) in workspace
+        .faults
+        .iter_mut()
+        .filter(|(name, passing, _)| *name == method && *passing > 0)
+    {
+        *passing -= 1;
+    }
     match fault {
         Some(Fault::Status(status, retry_after)) => {
             let status = StatusCode::from_u16(status).unwrap();
