@@ -416,14 +416,14 @@ impl Config {
             .collect()
     }
 
-    /// Mail addresses and speakers' names have no case; their connectors write them in lower case.
+    /// Mail addresses, speakers’ names and logins have no case; their connectors write them in lower case.
     fn with_canonical_handles(&self, mut member: Member) -> Member {
         for (connector, handles) in &mut member.handles {
             let kind = self
                 .connectors
                 .get(connector)
                 .map(ConnectorConfig::type_name);
-            if matches!(kind, Some("mbox" | "maildir" | "transcripts")) {
+            if matches!(kind, Some("mbox" | "maildir" | "transcripts" | "github")) {
                 for handle in handles {
                     *handle = Handle::new(connector, handle.id.to_lowercase());
                 }

@@ -7,12 +7,14 @@ use std::future::Future;
 use std::path::Path;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::http::Http;
-use crate::model::{ConnectorId, Event, Person, Space, Thread};
+use crate::model::{ConnectorId, Event, Markdown, Person, Space, Thread, ThreadId};
 
 pub mod files;
+pub mod github;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;
@@ -45,8 +47,8 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// Whether there is more to fetch right now.
     pub more: bool,
-    /// Whether it brings what was there before anybody looked: it is history then, not news.
-    pub is_history: bool,
+    /// What occurred before this was there before anybody looked: it is history, not news, and learned at its own time.
+    pub history_before: Option<Timestamp>,
     /// How far this run has come, for a progress bar: done and total, in the source's own unit (bytes, files).
     pub progress: Option<(u64, u64)>,
 }
@@ -67,6 +69,30 @@ pub trait Source: Send {
     /// # Errors
     /// When the source as a whole cannot be read; single broken items are `skipped`.
     fn fetch(&mut self, after: Option<&Cursor>) -> impl Future<Output = Result<Page>> + Send;
+}
+
+/// A system whose tickets can be commented on.
+pub trait Tracker: Send + Sync {
+    /// Puts a comment on a ticket, or replaces the one that the same key put there before; a comment that says the same
+    /// already is left alone. Returns where it is.
+    ///
+    /// # Errors
+    /// When the system refuses, or when nobody can say whether the comment is there; the same call again is safe.
+    fn comment(
+        &self,
+        ticket: &ThreadId,
+        key: &str,
+        text: &Markdown,
+    ) -> impl Future<Output = Result<Commented>> + Send;
+}
+
+/// A comment of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commented {
+    /// Its page.
+    pub url: String,
+    /// Whether anything was written.
+    pub is_changed: bool,
 }
 
 /// Something that `daybrief check` found out about a system.
@@ -165,6 +191,8 @@ connectors! {
     live {
         /// A Slack workspace, through an app of its own.
         "slack" Slack: slack::SlackConfig => slack::SlackSource,
+        /// Issues and pull requests of GitHub repositories.
+        "github" Github: github::GithubConfig => github::GithubSource,
     }
 }
 

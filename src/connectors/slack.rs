@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::{Cursor, Fact, Page, Source, secret};
@@ -146,10 +146,11 @@ impl Source for SlackSource {
             let Some(is_history) = gatherer.next_is_history() else {
                 break;
             };
-            if page.is_history != is_history && !page.events.is_empty() {
+            let history_before = is_history.then_some(Timestamp::MAX);
+            if page.history_before != history_before && !page.events.is_empty() {
                 break;
             }
-            page.is_history = is_history;
+            page.history_before = history_before;
             match gatherer.step(&mut page).await {
                 Ok(()) => {}
                 // What came before is worth keeping; the next page meets the error again.

@@ -1,6 +1,5 @@
 //! A workspace read through the whole stack and stored, against a Slack that pages, fails, edits and deletes.
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::fake::{Fake, Fault, TOKEN};
