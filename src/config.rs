@@ -94,6 +94,11 @@ pub enum SinkConfig {
         /// The folder, relative to this file.
         path: PathBuf,
     },
+    /// A direct message in Slack, from the app of a connector.
+    Slack {
+        /// The connector, of type `slack`; a member needs a handle there.
+        connector: String,
+    },
 }
 
 /// `[members.*]`: one person.
@@ -311,6 +316,7 @@ impl Config {
                 locate::place(path, text, &["delivery", "sync_minutes"])
             );
         }
+        self.check_slack_sinks(path, text)?;
         for (id, team) in &self.teams {
             for member in &team.members {
                 if !self.members.contains_key(member) {
@@ -345,6 +351,34 @@ impl Config {
             place(),
             list(&known)
         )
+    }
+
+    /// Checks that sinks over Slack name a connector that can send, and reach everybody who uses them.
+    fn check_slack_sinks(&self, path: &Path, text: &str) -> Result<()> {
+        for (name, sink) in &self.sinks {
+            let SinkConfig::Slack { connector } = sink else {
+                continue;
+            };
+            let place = || locate::place(path, text, &["sinks", name, "connector"]);
+            match self.connectors.get(&ConnectorId::new(connector.as_str())) {
+                None => bail!(
+                    "{}: [sinks.{name}]: there is no [connectors.{connector}]",
+                    place()
+                ),
+                Some(ConnectorConfig::Slack(_)) => {}
+                Some(_) => bail!("{}: connector must name a connector of type slack", place()),
+            }
+            for (id, member) in &self.members {
+                let own = member.sink.as_ref().unwrap_or(&self.delivery.sink);
+                if own == name && member.brief && !member.handles.contains_key(connector) {
+                    bail!(
+                        "{}: members.{id} has no handle at {connector}, where [sinks.{name}] sends to; add handles = {{ {connector} = \"U…\" }}, another sink, or brief = false",
+                        locate::place(path, text, &["members", id])
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns the sink of a member.
@@ -384,14 +418,14 @@ impl Config {
             .collect()
     }
 
-    /// Mail addresses and speakers' names have no case; their connectors write them in lower case.
+    /// Mail addresses, speakers’ names and logins have no case; their connectors write them in lower case.
     fn with_canonical_handles(&self, mut member: Member) -> Member {
         for (connector, handles) in &mut member.handles {
             let kind = self
                 .connectors
                 .get(connector)
                 .map(ConnectorConfig::type_name);
-            if matches!(kind, Some("mbox" | "maildir" | "transcripts")) {
+            if matches!(kind, Some("mbox" | "maildir" | "transcripts" | "github")) {
                 for handle in handles {
                     *handle = Handle::new(connector, handle.id.to_lowercase());
                 }

@@ -7,14 +7,19 @@ use std::future::Future;
 use std::path::Path;
 
 use anyhow::Result;
+use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::model::{ConnectorId, Event, Person, Space, Thread};
+use crate::http::Http;
+use crate::model::{ConnectorId, Event, Markdown, Person, Space, Thread, ThreadId};
 
 pub mod files;
+pub mod github;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;
+pub mod secret;
+pub mod slack;
 pub mod slack_export;
 pub mod tickets;
 pub mod transcripts;
@@ -42,6 +47,8 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// Whether there is more to fetch right now.
     pub more: bool,
+    /// What occurred before this was there before anybody looked: it is history, not news, and learned at its own time.
+    pub history_before: Option<Timestamp>,
     /// How far this run has come, for a progress bar: done and total, in the source's own unit (bytes, files).
     pub progress: Option<(u64, u64)>,
 }
@@ -64,85 +71,147 @@ pub trait Source: Send {
     fn fetch(&mut self, after: Option<&Cursor>) -> impl Future<Output = Result<Page>> + Send;
 }
 
+/// A system whose tickets can be commented on.
+pub trait Tracker: Send + Sync {
+    /// Puts a comment on a ticket, or replaces the one that the same key put there before; a comment that says the same
+    /// already is left alone. Returns where it is.
+    ///
+    /// # Errors
+    /// When the system refuses, or when nobody can say whether the comment is there; the same call again is safe.
+    fn comment(
+        &self,
+        ticket: &ThreadId,
+        key: &str,
+        text: &Markdown,
+    ) -> impl Future<Output = Result<Commented>> + Send;
+}
+
+/// A comment of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commented {
+    /// Its page.
+    pub url: String,
+    /// Whether anything was written.
+    pub is_changed: bool,
+}
+
+/// Something that `daybrief check` found out about a system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// It is as it should be.
+    Fine(String),
+    /// It works, but less than it could; says what to do.
+    Note(String),
+}
+
 /// Writes the list of systems once: the config enum, the sources and the match between them.
+///
+/// `files` are opened from a folder, `live` systems also get the HTTP stack.
 macro_rules! connectors {
-    ($($(#[$doc:meta])* $name:literal $variant:ident: $config:ty => $source:ty,)*) => {
+    (
+        files { $($(#[$doc:meta])* $name:literal $variant:ident: $config:ty => $source:ty,)* }
+        live { $($(#[$live_doc:meta])* $live_name:literal $live:ident: $live_config:ty => $live_source:ty,)* }
+    ) => {
         /// One `[connectors.*]` table; `type` chooses the variant.
         #[derive(Clone, Debug, Deserialize)]
         #[serde(tag = "type")]
         pub enum ConnectorConfig {
             $($(#[$doc])* #[serde(rename = $name)] $variant($config),)*
+            $($(#[$live_doc])* #[serde(rename = $live_name)] $live($live_config),)*
         }
 
         /// An opened source of any type.
         pub enum AnySource {
             $($(#[$doc])* $variant($source),)*
+            $($(#[$live_doc])* $live(Box<$live_source>),)*
         }
 
         impl ConnectorConfig {
-            /// Every type name, as written in the config.
-            pub const TYPE_NAMES: &[&str] = &[$($name),*];
+            /// The type names of connectors over files, as written in the config.
+            pub const FILE_TYPES: &[&str] = &[$($name),*];
+
+            /// The type names of live systems, as written in the config.
+            pub const LIVE_TYPES: &[&str] = &[$($live_name),*];
 
             /// Returns the `type` of the table.
             pub fn type_name(&self) -> &'static str {
-                match self { $(Self::$variant(_) => $name,)* }
+                match self { $(Self::$variant(_) => $name,)* $(Self::$live(_) => $live_name,)* }
             }
 
-            /// Opens the source; relative paths start at `base`. Nothing is read yet.
+            /// Opens the source; relative paths start at `base`. Nothing is read yet but the file of a token.
             ///
             /// # Errors
             /// When a key of the table cannot be right; the message names it.
-            pub fn open(&self, id: &ConnectorId, base: &Path) -> Result<AnySource> {
-                match self { $(Self::$variant(config) => config.open(id, base).map(AnySource::$variant),)* }
+            pub fn open(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<AnySource> {
+                match self {
+                    $(Self::$variant(config) => config.open(id, base).map(AnySource::$variant),)*
+                    $(Self::$live(config) => config.open(id, base, http).map(Box::new).map(AnySource::$live),)*
+                }
             }
 
             /// Returns one-line facts about the source for `daybrief check`, without reading all of it.
             ///
             /// # Errors
-            /// When the source as a whole cannot be read; the message names the path, the key and the next step.
-            pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<String>> {
-                match self { $(Self::$variant(config) => config.check(id, base),)* }
+            /// When the source as a whole cannot be read; the message names the path or the host, the key and the next
+            /// step.
+            pub async fn check(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Vec<Fact>> {
+                match self {
+                    $(Self::$variant(config) => {
+                        config.check(id, base).map(|facts| facts.into_iter().map(Fact::Fine).collect())
+                    })*
+                    $(Self::$live(config) => config.check(id, base, http).await,)*
+                }
             }
         }
 
         impl Source for AnySource {
             async fn fetch(&mut self, after: Option<&Cursor>) -> Result<Page> {
-                match self { $(Self::$variant(source) => source.fetch(after).await,)* }
+                match self {
+                    $(Self::$variant(source) => source.fetch(after).await,)*
+                    $(Self::$live(source) => source.fetch(after).await,)*
+                }
             }
         }
     };
 }
 
 connectors! {
-    /// A Slack export: a folder or the zip itself.
-    "slack-export" SlackExport: slack_export::SlackExport => FileSource<slack_export::Export>,
-    /// Mail in mbox files.
-    "mbox" Mbox: mbox::Mbox => FileSource<mbox::Mailbox>,
-    /// Mail in a Maildir and its sub-folders.
-    "maildir" Maildir: maildir::Maildir => FileSource<maildir::Mailbox>,
-    /// Tickets as JSON lines.
-    "tickets" Tickets: tickets::Tickets => FileSource<tickets::Rows>,
-    /// Transcripts of recorded videos.
-    "transcripts" Transcripts: transcripts::Transcripts => FileSource<transcripts::Recordings>,
+    files {
+        /// A Slack export: a folder or the zip itself.
+        "slack-export" SlackExport: slack_export::SlackExport => FileSource<slack_export::Export>,
+        /// Mail in mbox files.
+        "mbox" Mbox: mbox::Mbox => FileSource<mbox::Mailbox>,
+        /// Mail in a Maildir and its sub-folders.
+        "maildir" Maildir: maildir::Maildir => FileSource<maildir::Mailbox>,
+        /// Tickets as JSON lines.
+        "tickets" Tickets: tickets::Tickets => FileSource<tickets::Rows>,
+        /// Transcripts of recorded videos.
+        "transcripts" Transcripts: transcripts::Transcripts => FileSource<transcripts::Recordings>,
+    }
+    live {
+        /// A Slack workspace, through an app of its own.
+        "slack" Slack: slack::SlackConfig => slack::SlackSource,
+        /// Issues and pull requests of GitHub repositories.
+        "github" Github: github::GithubConfig => github::GithubSource,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::files::testing::{open, read};
+    use super::files::testing::{check, open, read};
     use super::*;
     use crate::model::EventKind;
 
     #[test]
-    fn every_type_opens_from_a_small_table_and_refuses_unknown_keys() {
-        for name in ConnectorConfig::TYPE_NAMES {
+    fn every_type_over_files_opens_from_a_small_table_and_refuses_unknown_keys() {
+        let http = Http::new(Default::default(), Default::default());
+        for name in ConnectorConfig::FILE_TYPES {
             let config: ConnectorConfig =
                 toml::from_str(&format!("type = \"{name}\"\npath = \"x\"")).unwrap();
             assert_eq!(config.type_name(), *name);
-            assert!(config.open(&"here".into(), Path::new("/")).is_ok());
-            let error = config
-                .check(&"here".into(), Path::new("/nowhere"))
-                .unwrap_err()
-                .to_string();
+            assert!(config.open(&"here".into(), Path::new("/"), &http).is_ok());
+            let checked = check(&config, Path::new("/nowhere"));
+            let error = checked.unwrap_err().to_string();
             assert!(
                 error.contains("/nowhere/x") && error.contains("[connectors.here]"),
                 "{error}"

@@ -18,7 +18,8 @@ use tracing::{info, warn};
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver};
 use crate::clock::{Clock, LONGEST_SLEEP};
-use crate::connectors::ConnectorConfig;
+use crate::connectors::{AnySource, ConnectorConfig};
+use crate::http::Http;
 use crate::ingest::{self, follow};
 use crate::model::{ConnectorId, Gap, Member, MemberId};
 use crate::roster::Roster;
@@ -39,6 +40,8 @@ pub struct Parts<S> {
     pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
     /// The folder that relative paths start from.
     pub base: PathBuf,
+    /// The way out.
+    pub http: Http,
     /// The store.
     pub store: Store,
     /// The index.
@@ -59,6 +62,9 @@ pub struct Parts<S> {
 pub struct Daemon<S> {
     connectors: BTreeMap<ConnectorId, ConnectorConfig>,
     base: PathBuf,
+    http: Http,
+    /// Opened sources; a live one knows people and places from before.
+    sources: BTreeMap<ConnectorId, AnySource>,
     store: Store,
     index: Arc<Index>,
     roster: Roster,
@@ -97,6 +103,8 @@ impl<S: ChatSink + Clone> Daemon<S> {
         Daemon {
             connectors: parts.connectors,
             base: parts.base,
+            http: parts.http,
+            sources: BTreeMap::new(),
             store: parts.store,
             index: Arc::new(parts.index),
             roster: parts.roster,
@@ -312,13 +320,19 @@ impl<S: ChatSink + Clone> Daemon<S> {
     async fn sync(&mut self, limit: SignedDuration) -> Result<()> {
         let limit_secs = limit.as_secs();
         let limit = Duration::try_from(limit).unwrap_or_default();
-        let readings = self.connectors.keys().map(async |id| {
-            let read = tokio::time::timeout(limit, self.sync_one(id)).await;
-            (id.clone(), read)
+        let mut sources = std::mem::take(&mut self.sources);
+        let open = self.connectors.keys().map(|id| (id, sources.remove(id)));
+        let this = &*self;
+        let readings = open.map(async |(id, mut source)| {
+            // A source that is cut off keeps what it has learned about people and places.
+            let read = tokio::time::timeout(limit, this.sync_one(id, &mut source)).await;
+            (id.clone(), read, source)
         });
         let readings = join_all(readings).await;
         let mut events = 0;
-        for (id, read) in readings {
+        for (id, read, source) in readings {
+            self.sources
+                .extend(source.map(|source| (id.clone(), source)));
             match read {
                 Ok(Ok(count)) => {
                     events += count;
@@ -345,11 +359,13 @@ impl<S: ChatSink + Clone> Daemon<S> {
         Ok(())
     }
 
-    async fn sync_one(&self, id: &ConnectorId) -> Result<usize> {
-        let mut source = self.connectors[id].open(id, &self.base)?;
+    async fn sync_one(&self, id: &ConnectorId, source: &mut Option<AnySource>) -> Result<usize> {
+        let source = match source {
+            Some(source) => source,
+            None => source.insert(self.connectors[id].open(id, &self.base, &self.http)?),
+        };
         let now = || self.clock.now();
-        let synced =
-            ingest::sync(&self.store, id, &mut source, &self.roster, now, |_, _| {}).await?;
+        let synced = ingest::sync(&self.store, id, source, &self.roster, now, |_, _| {}).await?;
         Ok(synced.events)
     }
 

@@ -114,6 +114,7 @@ pub fn store_page(
         names: &names,
         now,
         is_first,
+        history_before: page.history_before,
         touched: BTreeMap::new(),
         synced: Synced::default(),
         tids: HashMap::new(),
@@ -164,6 +165,7 @@ struct Writer<'a> {
     names: &'a Names,
     now: Timestamp,
     is_first: bool,
+    history_before: Option<Timestamp>,
     touched: BTreeMap<u64, Touched>,
     synced: Synced,
     tids: HashMap<ThreadId, (u64, ThreadKind, Option<crate::model::SpaceId>)>,
@@ -244,7 +246,8 @@ impl Writer<'_> {
             Some(touched) => touched.topic.0,
             None => events::topic_of_thread(self.c, tid)?.map_or(tid, |(topic, _)| topic),
         };
-        let learned = if self.is_first {
+        let is_before = |moment| event.occurred_at < moment;
+        let learned = if self.is_first || self.history_before.is_some_and(is_before) {
             event.occurred_at.min(self.now)
         } else {
             self.now

@@ -66,6 +66,7 @@ pub mod text;
 
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod lock;
 pub mod sinks;
 

@@ -291,6 +291,13 @@ pub enum Audience {
     Only(BTreeSet<Handle>),
 }
 
+/// The account in a space's list of members that stands for every member of the team who is no guest there: the space is
+/// open.
+pub const ANYONE: &str = "*";
+
+/// The space whose members are a connector's guests: of what is open they read only where they are members by name.
+pub const GUESTS: &str = "~guests";
+
 /// A place with members.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {

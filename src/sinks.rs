@@ -1,16 +1,19 @@
-//! Where briefings go: the seam, and the two sinks that need nothing else.
+//! Where briefings go: the seam and the sinks.
 
 use std::fs::File;
 use std::future::Future;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use crate::brief::render::{self, Screen};
-use crate::config::SinkConfig;
-use crate::model::{Briefing, Member};
+use crate::config::{Config, SinkConfig};
+use crate::connectors::ConnectorConfig;
+use crate::connectors::slack::dm::Dm;
+use crate::http::Http;
+use crate::model::{Briefing, ConnectorId, Member};
 
 /// A briefing on its way to a reader.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +65,37 @@ pub enum Sink {
     Console,
     /// A folder of Markdown files.
     Folder(PathBuf),
+    /// A direct message in Slack.
+    Slack(Dm),
 }
 
 impl Sink {
-    /// Returns the sink of a table; relative paths start at `base`.
-    pub fn of(config: &SinkConfig, base: &Path) -> Sink {
-        match config {
-            SinkConfig::Console => Sink::Console,
-            SinkConfig::File { path } => Sink::Folder(base.join(path)),
+    /// Returns the sink of a member.
+    ///
+    /// # Errors
+    /// When its token is not there, or the member has no account where it sends to.
+    pub fn of(config: &Config, http: &Http, member: &Member) -> Result<Sink> {
+        match config.sink_of(&member.id) {
+            SinkConfig::Console => Ok(Sink::Console),
+            SinkConfig::File { path } => Ok(Sink::Folder(config.base.join(path))),
+            SinkConfig::Slack { connector } => {
+                let id = ConnectorId::new(connector.as_str());
+                let Some(ConnectorConfig::Slack(slack)) = config.connectors.get(&id) else {
+                    bail!("there is no [connectors.{id}] of type slack");
+                };
+                // Somebody who is not briefed needs no account.
+                let Some(handle) = member.handles.get(&id).and_then(|handles| handles.first())
+                else {
+                    anyhow::ensure!(
+                        !member.is_briefed,
+                        "members.{} has no handle at {id}",
+                        member.id
+                    );
+                    return Ok(Sink::Console);
+                };
+                let client = slack.client(&id, &config.base, http)?;
+                Ok(Sink::Slack(Dm::new(client, &handle.id)))
+            }
         }
     }
 }
@@ -90,6 +116,11 @@ impl ChatSink for Sink {
                 let (dir, key) = (dir.clone(), message.key.to_owned());
                 tokio::task::spawn_blocking(move || write_file(&dir, &key, &text)).await?
             }
+            Sink::Slack(dm) => {
+                let is_first = dm.is_new().await?;
+                let posts = render::slack(message.briefing, message.to, message.now, is_first);
+                Ok(Receipt(dm.send(message.key, &posts).await?))
+            }
         }
     }
 
@@ -100,6 +131,10 @@ impl ChatSink for Sink {
                 let (dir, key) = (dir.clone(), key.to_owned());
                 tokio::task::spawn_blocking(move || find_file(&dir, &key)).await?
             }
+            Sink::Slack(dm) => Ok(match dm.find(key).await? {
+                Some(receipt) => Found::Yes(Receipt(receipt)),
+                None => Found::No,
+            }),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod names;
 pub mod parts;
 pub mod phrases;
 pub mod plain;
+pub mod slack;
 pub mod terminal;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use here::Here;
 pub use json::{from_json, json_line, summary_of, to_json};
 pub use markdown::markdown;
 pub use plain::plain;
+pub use slack::slack;
 pub use terminal::{Links, Screen, terminal};
 
 use crate::model::{Briefing, BriefingItem};

@@ -14,7 +14,7 @@ use super::{Global, output};
 use crate::brief::deliver::{Delivering, Outcome, deliver};
 use crate::brief::{briefing, render, window_of};
 use crate::lock::InstanceLock;
-use crate::model::{Learned, Member, MemberId};
+use crate::model::{Briefing, Learned, Member, MemberId};
 use crate::schedule;
 use crate::store::deliveries;
 
@@ -45,6 +45,8 @@ pub enum Format {
     Text,
     /// For a file or a wiki.
     Markdown,
+    /// As Slack messages: the body of `chat.postMessage`, one a line.
+    Slack,
     /// For a program.
     Json,
 }
@@ -89,6 +91,7 @@ impl Brief {
         let text = match format {
             Format::Json => render::json_line(&render::to_json(&briefing)),
             Format::Markdown => render::markdown(&briefing, member, now),
+            Format::Slack => slack_lines(&briefing, member, now),
             Format::Text => render::terminal(&briefing, member, now, &output::screen()),
         };
         output::line(text.trim_end())?;
@@ -133,7 +136,7 @@ impl Brief {
             quiet_line: site.config.delivery.quiet_line,
             gaps: &[],
         };
-        let outcome = runtime.block_on(deliver(&with, member, &sink_of(&site, member), now))?;
+        let outcome = runtime.block_on(deliver(&with, member, &sink_of(&site, member)?, now))?;
         let was_settled = earlier.is_some_and(|earlier| earlier.is_settled());
         let (said, state) = match &outcome {
             Outcome::Sent if was_settled => ("was sent before", "sent"),
@@ -161,6 +164,15 @@ impl Brief {
             _ => ExitCode::FAILURE,
         })
     }
+}
+
+/// Returns the messages that a sink of type slack would send.
+fn slack_lines(briefing: &Briefing, member: &Member, now: Timestamp) -> String {
+    let posts = render::slack(briefing, member, now, false);
+    let lines = posts
+        .iter()
+        .map(|post| render::json_line(&json!({ "text": post.text, "blocks": post.blocks })));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Returns the moment of a text: with an offset as it stands, else in the member's zone.

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::site::Site;
 use super::{Global, output};
 use crate::config::SinkConfig;
+use crate::connectors::Fact;
 use crate::schedule::holidays;
 use crate::store::people;
 
@@ -38,7 +39,7 @@ impl Check {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let site = Site::open(global)?;
         let mut findings = Findings(Vec::new());
-        connectors(&site, &mut findings);
+        connectors(&site, &mut findings)?;
         members(&site, &mut findings)?;
         for (id, sink) in &site.config.sinks {
             if let SinkConfig::File { path } = sink {
@@ -95,7 +96,7 @@ impl Check {
     }
 }
 
-fn connectors(site: &Site, findings: &mut Findings) {
+fn connectors(site: &Site, findings: &mut Findings) -> Result<()> {
     if site.config.connectors.is_empty() {
         findings.add(
             Level::Wrong,
@@ -103,16 +104,32 @@ fn connectors(site: &Site, findings: &mut Findings) {
             "none; add a [connectors.NAME] table with `type` and `path`",
         );
     }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     for (id, connector) in &site.config.connectors {
-        match connector.check(id, &site.config.base) {
-            Ok(facts) => findings.add(
-                Level::Ok,
-                id,
-                format!("{}: {}", connector.type_name(), facts.join("; ")),
-            ),
-            Err(error) => findings.add(Level::Wrong, id, format!("{error:#}")),
+        let checked = connector.check(id, &site.config.base, &site.http);
+        let facts = match runtime.block_on(checked) {
+            Ok(facts) => facts,
+            Err(error) => {
+                findings.add(Level::Wrong, id, format!("{error:#}"));
+                continue;
+            }
+        };
+        let (mut fine, mut notes) = (Vec::new(), Vec::new());
+        for fact in facts {
+            match fact {
+                Fact::Fine(says) => fine.push(says),
+                Fact::Note(says) => notes.push(says),
+            }
+        }
+        let says = format!("{}: {}", connector.type_name(), fine.join("; "));
+        findings.add(Level::Ok, id, says);
+        for says in notes {
+            findings.add(Level::Note, id, says);
         }
     }
+    Ok(())
 }
 
 fn members(site: &Site, findings: &mut Findings) -> Result<()> {

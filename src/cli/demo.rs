@@ -200,7 +200,7 @@ fn load(dir: &Path, clock: &Clock) -> Result<(Site, Index)> {
         .to_zoned(jiff::tz::TimeZone::UTC)?
         .timestamp();
     for (id, connector) in &site.config.connectors {
-        let mut source = connector.open(id, &site.config.base)?;
+        let mut source = connector.open(id, &site.config.base, &site.http)?;
         runtime.block_on(ingest::sync(
             &site.store,
             id,

@@ -70,11 +70,12 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         .roster
         .members
         .iter()
-        .map(|member| (member.id.clone(), sink_of(&site, member)))
-        .collect();
+        .map(|member| Ok((member.id.clone(), sink_of(&site, member)?)))
+        .collect::<Result<_>>()?;
     Ok(Parts {
         connectors: site.config.connectors,
         base: site.config.base,
+        http: site.http,
         store: site.store,
         index,
         roster: site.roster,
@@ -86,8 +87,11 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
 }
 
 /// Returns where a member's briefings go.
-pub fn sink_of(site: &Site, member: &Member) -> Sink {
-    Sink::of(&site.config.sink_of(&member.id), &site.config.base)
+///
+/// # Errors
+/// When the sink cannot be used as it is configured.
+pub fn sink_of(site: &Site, member: &Member) -> Result<Sink> {
+    Sink::of(&site.config, &site.http, member)
 }
 
 async fn stop_on_signal(token: CancellationToken) {

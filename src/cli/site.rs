@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use daybrief_index::{Index, Options};
+use daybrief_index::Index;
 use jiff::Timestamp;
 
 use super::Global;
 use crate::brief::Style;
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::{Http, Options};
 use crate::roster::Roster;
 use crate::store::{Store, people};
 
@@ -22,6 +24,8 @@ pub struct Site {
     pub store: Store,
     /// Everybody.
     pub roster: Roster,
+    /// The way out.
+    pub http: Http,
 }
 
 impl Site {
@@ -59,6 +63,7 @@ impl Site {
             data_dir,
             store,
             roster,
+            http: Http::new(Options::default(), Clock::System),
         })
     }
 
@@ -99,10 +104,10 @@ impl Site {
         index.context("cannot open the index; run `daybrief sync` first")
     }
 
-    fn index_options(&self) -> Result<Options> {
-        Ok(Options {
+    fn index_options(&self) -> Result<daybrief_index::Options> {
+        Ok(daybrief_index::Options {
             qdrant: self.config.qdrant.place()?,
-            ..Options::default()
+            ..daybrief_index::Options::default()
         })
     }
 

@@ -93,7 +93,7 @@ impl Sync {
 }
 
 async fn sync_one(site: &Site, id: &ConnectorId) -> Result<Synced> {
-    let mut source = site.config.connectors[id].open(id, &site.config.base)?;
+    let mut source = site.config.connectors[id].open(id, &site.config.base, &site.http)?;
     let bar = output::progress(id.as_str());
     let synced = ingest::sync(
         &site.store,

@@ -17,9 +17,9 @@ use crate::model::ConnectorId;
 
 mod archive;
 mod cut_zip;
-mod lists;
+pub mod lists;
 mod markup;
-mod messages;
+pub mod messages;
 
 use archive::Archive;
 use lists::Lists;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::model::{Audience, AudienceId, ConnectorId, Handle, Member, SpaceId};
+use crate::model::{ANYONE, Audience, AudienceId, ConnectorId, GUESTS, Handle, Member, SpaceId};
 
 /// Returns the number of an audience, a new one if it was never seen.
 pub fn intern(c: &Connection, audience: &Audience) -> Result<AudienceId> {
@@ -46,14 +46,13 @@ pub fn readable_by(c: &Connection, member: Option<&Member>) -> Result<BTreeSet<A
         let (id, body): (u64, String) = (row.get(0)?, row.get(1)?);
         let may_read = match (from_body(&body)?, member) {
             (Audience::Everyone, _) => true,
-            (_, None) => false,
-            (Audience::Only(handles), Some(member)) => {
-                handles.iter().any(|handle| member.owns(handle))
+            (Audience::Only(handles), member) => {
+                member.is_some_and(|member| handles.iter().any(|handle| member.owns(handle)))
             }
-            (Audience::Space(space), Some(member)) => match spaces.get(&space) {
+            (Audience::Space(space), member) => match spaces.get(&space) {
                 Some(known) => *known,
                 None => {
-                    let is_in = is_in_space(c, member, &space)?;
+                    let is_in = may_read_space(c, member, &space)?;
                     spaces.insert(space, is_in);
                     is_in
                 }
@@ -66,16 +65,24 @@ pub fn readable_by(c: &Connection, member: Option<&Member>) -> Result<BTreeSet<A
     Ok(readable)
 }
 
-fn is_in_space(c: &Connection, member: &Member, space: &SpaceId) -> Result<bool> {
+/// Returns whether a member may read what stands in a space: as one who is in it, or because it is open and they are no
+/// guest there. Without a member: whether it is open.
+fn may_read_space(c: &Connection, member: Option<&Member>, space: &SpaceId) -> Result<bool> {
     let mut statement = c.prepare_cached(
         "SELECT 1 FROM space_members WHERE connector = ?1 AND space = ?2 AND handle = ?3",
     )?;
-    for handle in member.handles.get(&space.connector).into_iter().flatten() {
-        if statement.exists(params![space.connector.as_str(), &*space.id, &*handle.id])? {
+    let mut is_in = |place: &str, handle: &str| {
+        statement.exists(params![space.connector.as_str(), place, handle])
+    };
+    let own = member.and_then(|member| member.handles.get(&space.connector));
+    let mut is_guest = false;
+    for handle in own.into_iter().flatten() {
+        if is_in(&space.id, &handle.id)? {
             return Ok(true);
         }
+        is_guest |= is_in(GUESTS, &handle.id)?;
     }
-    Ok(false)
+    Ok(!is_guest && is_in(&space.id, ANYONE)?)
 }
 
 fn to_body(audience: &Audience) -> Value {
@@ -120,5 +127,60 @@ fn from_body(body: &str) -> Result<Audience> {
             Ok(Audience::Only(handles))
         }
         _ => anyhow::bail!("a stored audience is damaged"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::model::Space;
+    use crate::store::{Store, people};
+    use std::path::Path;
+
+    #[test]
+    fn an_open_space_is_read_by_all_but_guests_and_a_closed_one_by_its_members() {
+        let config = "[connectors.chat]\ntype = \"slack-export\"\npath = \"x\"\n\
+            [members.ana]\nhandles = { chat = \"UANA\" }\n[members.gil]\nhandles = { chat = \"UGIL\" }\n[members.zoe]\n";
+        let members = Config::parse(config, Path::new("x")).unwrap();
+        let members = members.members(jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let chat = ConnectorId::new("chat");
+        let is_readable = |spaces: &[(&str, &[&str])], wanted: &str| {
+            let spaces: Vec<Space> = spaces
+                .iter()
+                .map(|(id, members)| Space {
+                    id: SpaceId::new(&chat, *id),
+                    name: String::new(),
+                    members: Some(members.iter().map(|id| Handle::new(&chat, *id)).collect()),
+                })
+                .collect();
+            let (wanted, members) = (SpaceId::new(&chat, wanted), members.clone());
+            store
+                .write_now(move |c| {
+                    spaces
+                        .iter()
+                        .try_for_each(|space| people::put_space(c, space))?;
+                    let id = intern(c, &Audience::Space(wanted))?;
+                    let mut readers = vec![("-", readable_by(c, None)?.contains(&id))];
+                    for member in &members {
+                        let may_read = readable_by(c, Some(member))?.contains(&id);
+                        readers.push((member.id.as_str(), may_read));
+                    }
+                    let readers = readers.iter().filter(|(_, may_read)| *may_read);
+                    Ok(readers.map(|(name, _)| *name).collect::<Vec<_>>().join(" "))
+                })
+                .unwrap()
+        };
+        let guests: (&str, &[&str]) = (GUESTS, &["UGIL"]);
+        assert_eq!(is_readable(&[guests, ("C1", &[ANYONE])], "C1"), "- ana zoe");
+        assert_eq!(
+            is_readable(&[("C1", &[ANYONE, "UGIL"])], "C1"),
+            "- ana gil zoe"
+        );
+        assert_eq!(is_readable(&[("C1", &["UGIL"])], "C1"), "gil");
+        assert_eq!(is_readable(&[("C1", &[])], "C1"), "");
+        assert_eq!(is_readable(&[], "C2"), "");
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use daybrief::brief::replay::replay;
 use daybrief::brief::{Style, render};
 use daybrief::config::Config;
+use daybrief::http::Http;
 use daybrief::ingest;
 use daybrief::model::Briefing;
 use daybrief::roster::Roster;
@@ -27,8 +28,9 @@ fn monday() -> (Vec<Briefing>, Roster) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
+    let http = Http::new(Default::default(), Default::default());
     for (id, connector) in &config.connectors {
-        let mut source = connector.open(id, &config.base).unwrap();
+        let mut source = connector.open(id, &config.base, &http).unwrap();
         let synced = runtime
             .block_on(ingest::sync(
                 &store,

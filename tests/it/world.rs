@@ -9,6 +9,7 @@ use daybrief::brief::Style;
 use daybrief::clock::Clock;
 use daybrief::config::Config;
 use daybrief::daemon::{Daemon, Parts};
+use daybrief::http::Http;
 use daybrief::model::{Briefing, MemberId};
 use daybrief::roster::Roster;
 use daybrief::schedule;
@@ -239,6 +240,7 @@ impl World {
         let parts = Parts {
             connectors: config.connectors,
             base: config.base,
+            http: Http::new(Default::default(), self.clock.clone()),
             index: Index::open(
                 &self.path("index"),
                 &store.log_uuid().unwrap(),

@@ -1,6 +1,6 @@
 //! Reading a connector to its end, as `ingest` does.
 
-use crate::connectors::{AnySource, ConnectorConfig, Cursor, Page, Source};
+use crate::connectors::{AnySource, ConnectorConfig, Cursor, Fact, Page, Source};
 use std::path::Path;
 
 /// Everything that came, and the cursor after it.
@@ -30,7 +30,21 @@ impl All {
 /// Opens the connector that a table of the config describes; its id is `here`.
 pub fn open(table: &str, base: &Path) -> AnySource {
     let config: ConnectorConfig = toml::from_str(table).unwrap();
-    config.open(&"here".into(), base).unwrap()
+    let http = crate::http::Http::new(Default::default(), Default::default());
+    config.open(&"here".into(), base, &http).unwrap()
+}
+
+/// Returns what `daybrief check` says of a connector over files.
+pub fn check(config: &ConnectorConfig, base: &Path) -> anyhow::Result<Vec<String>> {
+    let http = crate::http::Http::new(Default::default(), Default::default());
+    let id = "here".into();
+    let checked = config.check(&id, base, &http);
+    let facts = futures_util::FutureExt::now_or_never(checked)
+        .expect("files are looked at without waiting")?;
+    let says = facts.into_iter().map(|fact| match fact {
+        Fact::Fine(says) | Fact::Note(says) => says,
+    });
+    Ok(says.collect())
 }
 
 /// Reads a source from a cursor to its end.

@@ -61,7 +61,8 @@ impl User {
             .unwrap_or_else(|| self.short_name())
     }
 
-    fn person(&self, id: &ConnectorId) -> Person {
+    /// Returns the account and what the profile tells about its owner.
+    pub fn person(&self, id: &ConnectorId) -> Person {
         let aliases: BTreeSet<&str> = [self.name.as_deref(), self.profile.display_name.as_deref()]
             .into_iter()
             .filter_map(filled)
@@ -268,7 +269,8 @@ impl Lists {
             .collect()
     }
 
-    fn name_of(&self, channel: &Channel) -> String {
+    /// Returns the name people use for a channel.
+    pub fn name_of(&self, channel: &Channel) -> String {
         if !channel.is_direct || channel.members.is_empty() {
             return format!("#{}", channel.name);
         }

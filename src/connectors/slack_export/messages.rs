@@ -109,6 +109,17 @@ impl Message {
             .find(|account| !account.is_empty())
     }
 
+    /// Returns the time of the message it replies to, or of itself; empty when it stands alone.
+    pub fn thread_ts(&self) -> &str {
+        &self.thread_ts
+    }
+
+    /// Returns whether this account, a person's or a program's, wrote it.
+    pub fn is_by(&self, account: &str) -> bool {
+        let accounts = [self.user.as_deref(), self.bot_id.as_deref()];
+        !account.is_empty() && accounts.contains(&Some(account))
+    }
+
     /// Returns the author's name as the message itself gives it.
     pub fn author_name(&self) -> Option<&str> {
         let profile = self.user_profile.as_ref().and_then(Named::shown);

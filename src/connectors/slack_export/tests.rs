@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::connectors::files::testing::{All, fixtures, open, read, read_new};
+use crate::connectors::files::testing::{All, check, fixtures, open, read, read_new};
 use crate::model::{Audience, Event, EventKind};
 
 const TABLE: &str = "type = \"slack-export\"\npath = \"export\"\nurl = \"https://team.slack.com/\"";
@@ -329,7 +329,7 @@ fn a_cut_zip_gives_what_stands_before_the_cut() {
             unreachable!()
         };
         // Without any list there is no export, and the error says so.
-        if let Err(error) = config.check(&"here".into(), base.path()) {
+        if let Err(error) = check(&config, base.path()) {
             assert!(
                 error.to_string().contains("holds no Slack export"),
                 "{error}"
@@ -399,7 +399,7 @@ fn a_day_larger_than_a_page_comes_in_pages() {
 fn check_tells_what_is_there() {
     let base = export();
     let config: crate::connectors::ConnectorConfig = toml::from_str(TABLE).unwrap();
-    let facts = config.check(&"here".into(), base.path()).unwrap();
+    let facts = check(&config, base.path()).unwrap();
     assert_eq!(
         facts,
         ["4 channels, 4 people, 6 day files from 2026-10-23 to 2026-10-24"]

@@ -117,7 +117,11 @@ fn a_start_is_found_in_names_notes_and_the_config() {
         toml::from_str("type = \"transcripts\"\npath = \"x\"\nstart = \"noon\"").unwrap();
     assert!(
         config
-            .open(&"here".into(), Path::new("/"))
+            .open(
+                &"here".into(),
+                Path::new("/"),
+                &crate::http::Http::new(Default::default(), Default::default()),
+            )
             .err()
             .unwrap()
             .to_string()

@@ -1,0 +1,417 @@
+//! GitHub's REST API: how it is called, what it answers, and what its refusals mean for a person.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::connectors::files::tolerant;
+use crate::http::{
+    Answer, Call, Effect, Http, HttpError, Method, Pace, Scope, StatusCode, Url, header,
+};
+use crate::model::ConnectorId;
+
+/// Where the API is.
+pub const API: &str = "https://api.github.com/";
+/// The version of the API that this file is written for.
+const VERSION: &str = "2022-11-28";
+
+/// GitHub allows 900 points a minute; a read costs one of them.
+const READS: Pace = Pace::per_minute(600).at_once(10);
+/// Whatever makes a notification: no more than one a second, and one at a time.
+const WRITES: Pace = Pace {
+    every: Duration::from_secs(1),
+    burst: 1,
+    at_once: 1,
+};
+
+/// GitHub, as one token sees it.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: Http,
+    api: Url,
+    token: SecretString,
+    id: ConnectorId,
+}
+
+/// Why GitHub gave nothing.
+#[derive(Clone, Debug, Error)]
+pub enum GithubError {
+    /// No answer came, or a refusal without a cause that we know.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The token is no good.
+    #[error(
+        "GitHub does not accept the token: make a new one (a fine-grained personal access token with read access to issues, pull requests and metadata) and put it where the config says"
+    )]
+    BadToken,
+    /// The token may not do this.
+    #[error(
+        "the token may not {operation}: give it access to {place}, with the permission that this needs ({said})"
+    )]
+    Forbidden {
+        /// What was asked for.
+        operation: String,
+        /// The repository.
+        place: String,
+        /// GitHub's own words.
+        said: String,
+    },
+    /// It is not there, or the token cannot see it.
+    #[error(
+        "{place} is not there, or the token cannot see it: check its name, and give the token access to it"
+    )]
+    Missing {
+        /// What was asked for.
+        place: String,
+    },
+}
+
+impl GithubError {
+    /// Returns whether only this place is out of reach, while others may not be.
+    pub fn is_about_place(&self) -> bool {
+        matches!(
+            self,
+            GithubError::Forbidden { .. } | GithubError::Missing { .. }
+        )
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Listed<T> {
+    /// Its items.
+    pub items: Vec<T>,
+    /// The address of the next page, as GitHub gives it.
+    pub next: Option<Url>,
+    /// What names this state of the page, for asking whether it changed.
+    pub etag: Option<String>,
+}
+
+impl Client {
+    /// Returns a client.
+    pub fn new(http: &Http, api: Url, token: SecretString, id: &ConnectorId) -> Client {
+        Client {
+            http: http.clone(),
+            api,
+            token,
+            id: id.clone(),
+        }
+    }
+
+    /// Returns the time.
+    pub fn now(&self) -> jiff::Timestamp {
+        self.http.clock().now()
+    }
+
+    /// Returns an address of the API.
+    ///
+    /// # Errors
+    /// When the parts make none.
+    pub fn address(&self, path: &str, query: &[(&str, &str)]) -> Result<Url, GithubError> {
+        let url = self.api.join(path).map_err(|_| HttpError::Unreadable {
+            operation: "an address".into(),
+            reason: format!("{path} cannot be part of one"),
+        })?;
+        let mut url = url;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    /// Asks for one thing.
+    ///
+    /// # Errors
+    /// When GitHub cannot be reached or refuses.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        path: &str,
+    ) -> Result<T, GithubError> {
+        let answer = self.answer(operation, path).await?;
+        Ok(answer.json(operation)?)
+    }
+
+    /// Asks for one thing and returns the whole answer.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn answer(&self, operation: &str, path: &str) -> Result<Answer, GithubError> {
+        let call = self.call(operation, self.address(path, &[])?)?;
+        self.send(call).await
+    }
+
+    /// Asks for a page of a list; `None` when it is still as the etag says.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn list<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        url: Url,
+        etag: Option<&str>,
+    ) -> Result<Option<Listed<T>>, GithubError> {
+        let mut call = self.call(operation, url)?;
+        if let Some(etag) = etag {
+            call = call.header(header::IF_NONE_MATCH, etag);
+        }
+        let answer = self.send(call).await?;
+        if answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        Ok(Some(Listed {
+            items: answer.json(operation)?,
+            next: self.next_of(&answer),
+            etag: answer.header("etag").map(str::to_owned),
+        }))
+    }
+
+    /// Asks for a whole list, page by page.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn all<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        path: &str,
+    ) -> Result<Vec<T>, GithubError> {
+        let mut items = Vec::new();
+        let mut next = Some(self.address(path, &[("per_page", "100")])?);
+        while let Some(url) = next {
+            let Some(page) = self.list(operation, url, None).await? else {
+                break;
+            };
+            items.extend(page.items);
+            next = page.next;
+        }
+        Ok(items)
+    }
+
+    /// Writes something; nothing below sends it twice.
+    ///
+    /// # Errors
+    /// As [`Client::get`]; without an answer it may have been written or not.
+    pub async fn write<T: DeserializeOwned>(
+        &self,
+        operation: &str,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, GithubError> {
+        let mut call = self.call(operation, self.address(path, &[])?)?;
+        call.scope = Scope::new(format!("{}/write", self.id), WRITES);
+        let call = call.with_json(method, body).effect(Effect::Write);
+        Ok(self.send(call).await?.json(operation)?)
+    }
+
+    fn call(&self, operation: &str, url: Url) -> Result<Call, GithubError> {
+        let scope = Scope::new(self.id.as_str(), READS);
+        let call = Call::get(self.id.as_str(), operation, scope, url)
+            .header(header::ACCEPT, "application/vnd.github+json")
+            .header(
+                header::HeaderName::from_static("x-github-api-version"),
+                VERSION,
+            );
+        Ok(call.credentials(&format!("Bearer {}", self.token.expose_secret()))?)
+    }
+
+    async fn send(&self, call: Call) -> Result<Answer, GithubError> {
+        let (operation, place) = (call.operation.to_string(), place_of(&call.url));
+        let answer = self.http.send(call).await?;
+        let said = || {
+            let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            value["message"]
+                .as_str()
+                .unwrap_or("it does not say why")
+                .chars()
+                .take(160)
+                .collect()
+        };
+        match answer.status.as_u16() {
+            304 => Ok(answer),
+            401 => Err(GithubError::BadToken),
+            403 => Err(GithubError::Forbidden {
+                operation,
+                place,
+                said: said(),
+            }),
+            404 | 410 | 451 => Err(GithubError::Missing { place }),
+            _ => Ok(answer.accepted(&operation)?),
+        }
+    }
+
+    /// Returns the address behind `rel="next"`, if it leads to where the token may go.
+    fn next_of(&self, answer: &Answer) -> Option<Url> {
+        let links = answer.header("link")?;
+        let next = links
+            .split(',')
+            .find(|link| link.contains("rel=\"next\""))?;
+        let address = next.split('<').nth(1)?.split('>').next()?;
+        let url = Url::parse(address).ok()?;
+        (url.origin() == self.api.origin()).then_some(url)
+    }
+}
+
+/// Returns `owner/name#12` of an address, as far as it has one.
+fn place_of(url: &Url) -> String {
+    let parts: Vec<&str> = url.path().trim_matches('/').split('/').collect();
+    let at = parts.iter().position(|part| *part == "repos");
+    match at.map(|at| &parts[at + 1..]) {
+        Some([owner, name, "issues" | "pulls", number, ..]) => format!("{owner}/{name}#{number}"),
+        Some([owner, name, ..]) => format!("{owner}/{name}"),
+        _ => url.path().to_owned(),
+    }
+}
+
+/// An account.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct User {
+    /// The name people are addressed by.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub login: String,
+    /// `User`, `Bot`, `Organization`.
+    #[serde(rename = "type", deserialize_with = "tolerant::text")]
+    pub kind: String,
+}
+
+/// A repository.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Repository {
+    /// `owner/name`, as it is called now.
+    pub full_name: String,
+    /// `public`, `private`, `internal`.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub visibility: String,
+    /// Whether it is private; older servers know no visibility.
+    #[serde(deserialize_with = "tolerant::or_default")]
+    pub private: bool,
+    /// Whether it can change no more.
+    #[serde(deserialize_with = "tolerant::or_default")]
+    pub archived: bool,
+}
+
+impl Repository {
+    /// Returns whether anybody may read it.
+    pub fn is_public(&self) -> bool {
+        !self.private && (self.visibility.is_empty() || self.visibility == "public")
+    }
+}
+
+/// An issue or a pull request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Issue {
+    /// Its number within the repository.
+    pub number: u64,
+    /// Its page.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub html_url: String,
+    /// `open`, `closed`.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub state: String,
+    /// Its title.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub title: String,
+    /// Its text.
+    pub body: Option<String>,
+    /// Who opened it.
+    pub user: Option<User>,
+    /// Its labels.
+    #[serde(deserialize_with = "tolerant::texts")]
+    pub labels: Vec<String>,
+    /// Who owns it.
+    #[serde(deserialize_with = "tolerant::or_default")]
+    pub assignees: Vec<User>,
+    /// What it is planned for.
+    pub milestone: Option<Milestone>,
+    /// There only on pull requests.
+    pub pull_request: Option<PullRequest>,
+    /// When it was opened.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub created_at: String,
+    /// When anything of it changed.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub updated_at: String,
+}
+
+/// What an issue is planned for.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Milestone {
+    /// Until when.
+    pub due_on: Option<String>,
+}
+
+/// What an issue says of itself as a pull request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct PullRequest {
+    /// When it was merged.
+    pub merged_at: Option<String>,
+}
+
+/// A comment on an issue, or on a line of a pull request.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Comment {
+    /// Its number.
+    pub id: u64,
+    /// Its text.
+    pub body: Option<String>,
+    /// Its page.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub html_url: String,
+    /// The issue it stands on.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub issue_url: String,
+    /// Who wrote it.
+    pub user: Option<User>,
+    /// When it was written.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub created_at: String,
+    /// When it was last changed.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub updated_at: String,
+}
+
+/// Something that happened to an issue. Comments and reviews are among them; each kind has fields of its own.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Happening {
+    /// What happened.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub event: String,
+    /// Its number; commits have none.
+    #[serde(deserialize_with = "tolerant::or_default")]
+    pub id: u64,
+    /// Who did it.
+    pub actor: Option<User>,
+    /// Who wrote it, for reviews.
+    pub user: Option<User>,
+    /// When.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub created_at: String,
+    /// When, for reviews.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub submitted_at: String,
+    /// The words of a comment or a review.
+    pub body: Option<String>,
+    /// Its page.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub html_url: String,
+    /// The outcome of a review.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub state: String,
+    /// The label that came or went.
+    pub label: Option<Value>,
+    /// Who got it or lost it.
+    pub assignee: Option<User>,
+    /// Who is asked for a review.
+    pub requested_reviewer: Option<User>,
+}

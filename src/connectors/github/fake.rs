@@ -1,0 +1,378 @@
+//! A small GitHub on loopback, with a memory.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What the next call that matches meets.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// This status, with a header.
+    Status(u16, &'static str, &'static str),
+    /// An answer that breaks off.
+    Cut,
+    /// It is done, but the answer is a 502.
+    AnswerLost,
+}
+
+#[derive(Default)]
+pub struct Repository {
+    pub visibility: &'static str,
+    /// `None` when the token may not list them.
+    pub collaborators: Option<Vec<&'static str>>,
+    pub issues: BTreeMap<u64, Issue>,
+}
+
+#[derive(Default)]
+pub struct Issue {
+    pub fields: Value,
+    pub timeline: Vec<Value>,
+    pub comments: Vec<Value>,
+    pub inline: Vec<Value>,
+}
+
+#[derive(Default)]
+pub struct Hub {
+    pub repositories: BTreeMap<String, Repository>,
+    pub faults: VecDeque<(&'static str, Fault)>,
+    /// Every call: method, path and query, and whether the answer was "as before".
+    pub calls: Vec<(String, bool)>,
+    pub url: String,
+    next_id: u64,
+}
+
+#[derive(Clone)]
+pub struct Fake(Arc<Mutex<Hub>>);
+
+pub const TOKEN: &str = "ghp-geheim";
+const PAGE: usize = 2;
+
+impl Fake {
+    pub async fn start() -> Fake {
+        let hub = Arc::new(Mutex::new(Hub::default()));
+        let routes = Router::new().fallback(answer).with_state(hub.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        hub.lock().unwrap().url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        Fake(hub)
+    }
+
+    pub fn get(&self) -> MutexGuard<'_, Hub> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn repository(&self, name: &str, visibility: &'static str) {
+        let repository = Repository {
+            visibility,
+            collaborators: Some(vec!["Ana"]),
+            ..Repository::default()
+        };
+        self.get().repositories.insert(name.into(), repository);
+    }
+
+    /// Opens an issue.
+    pub fn open(&self, name: &str, number: u64, at: &str, by: &str, title: &str) {
+        let fields = json!({
+            "number": number, "state": "open", "title": title, "body": format!("body of {title}"), "user": user(by), "labels": [], "assignees": [],
+            "html_url": format!("https://github.com/{name}/issues/{number}"), "created_at": at, "updated_at": at,
+        });
+        let issue = Issue {
+            fields,
+            ..Issue::default()
+        };
+        self.get()
+            .repositories
+            .get_mut(name)
+            .unwrap()
+            .issues
+            .insert(number, issue);
+    }
+
+    /// Lets something happen to an issue.
+    pub fn happen(&self, name: &str, number: u64, at: &str, by: &str, event: &str, more: Value) {
+        let mut hub = self.get();
+        hub.next_id += 1;
+        let id = 1_000 + hub.next_id;
+        let issue = hub.issue(name, number);
+        let mut happening =
+            json!({ "id": id, "event": event, "actor": user(by), "created_at": at });
+        happening
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        issue.timeline.push(happening);
+        issue.fields["updated_at"] = json!(at);
+    }
+
+    /// Comments on an issue; returns the comment's number.
+    pub fn comment(&self, name: &str, number: u64, at: &str, by: &str, body: &str) -> u64 {
+        let mut hub = self.get();
+        hub.next_id += 1;
+        let id = hub.next_id;
+        let issue_url = format!("{}repos/{name}/issues/{number}", hub.url);
+        let issue = hub.issue(name, number);
+        issue.comments.push(json!({
+            "id": id, "body": body, "user": user(by), "created_at": at, "updated_at": at, "issue_url": issue_url,
+            "html_url": format!("https://github.com/{name}/issues/{number}#issuecomment-{id}"),
+        }));
+        issue.fields["updated_at"] = json!(at);
+        id
+    }
+
+    pub fn fail(&self, part: &'static str, fault: Fault) {
+        self.get().faults.push_back((part, fault));
+    }
+
+    /// Returns how many calls had this part in their path, and how many of them brought nothing new.
+    pub fn calls_with(&self, part: &str) -> (usize, usize) {
+        let hub = self.get();
+        let calls: Vec<bool> = hub
+            .calls
+            .iter()
+            .filter(|(call, _)| call.contains(part))
+            .map(|(_, same)| *same)
+            .collect();
+        (calls.len(), calls.iter().filter(|same| **same).count())
+    }
+}
+
+pub fn user(login: &str) -> Value {
+    json!({ "login": login, "type": if login.ends_with("[bot]") { "Bot" } else { "User" } })
+}
+
+async fn answer(
+    State(hub): State<Arc<Mutex<Hub>>>,
+    method: Method,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+) -> Response {
+    let mut hub = hub.lock().unwrap();
+    let shown = format!("{method} {uri}");
+    hub.calls.push((shown.clone(), false));
+    if headers
+        .get("authorization")
+        .is_none_or(|value| value != &format!("Bearer {TOKEN}"))
+    {
+        return (
+            StatusCode::UNAUTHORIZED,
+            axum::Json(json!({ "message": "Bad credentials" })),
+        )
+            .into_response();
+    }
+    assert!(headers.contains_key("user-agent") && headers.contains_key("x-github-api-version"));
+    let at = hub.faults.iter().position(|(part, _)| shown.contains(part));
+    let fault = at
+        .and_then(|at| hub.faults.remove(at))
+        .map(|(_, fault)| fault);
+    match fault {
+        Some(Fault::Status(status, name, value)) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            return (
+                status,
+                [(name, value)],
+                axum::Json(json!({ "message": "no" })),
+            )
+                .into_response();
+        }
+        Some(Fault::Cut) => {
+            return (
+                [("content-length", "900")],
+                Body::from_stream(futures_util::stream::iter([
+                    Ok::<_, std::io::Error>("[{".to_owned()),
+                    Err(std::io::Error::other("cut")),
+                ])),
+            )
+                .into_response();
+        }
+        Some(Fault::AnswerLost) | None => {}
+    }
+    let query: BTreeMap<String, String> = reqwest::Url::parse(&format!("http://x{uri}"))
+        .unwrap()
+        .query_pairs()
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let said = hub.say(&method, &path, &query, &body);
+    if matches!(fault, Some(Fault::AnswerLost)) {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    let Some(said) = said else {
+        return (
+            StatusCode::NOT_FOUND,
+            axum::Json(json!({ "message": "Not Found" })),
+        )
+            .into_response();
+    };
+    let Value::Array(items) = said else {
+        let status = if said["message"].is_string() {
+            StatusCode::FORBIDDEN
+        } else {
+            StatusCode::OK
+        };
+        return (status, axum::Json(said)).into_response();
+    };
+    let page: usize = query.get("page").map_or(1, |page| page.parse().unwrap());
+    let shown: Vec<&Value> = items.iter().skip((page - 1) * PAGE).take(PAGE).collect();
+    let etag = format!(
+        "\"{:x}\"",
+        shown
+            .iter()
+            .flat_map(|item| item.to_string().into_bytes())
+            .fold(7_u64, |hash, byte| hash
+                .wrapping_mul(31)
+                .wrapping_add(u64::from(byte)))
+    );
+    if headers
+        .get("if-none-match")
+        .is_some_and(|value| value == etag.as_str())
+    {
+        hub.calls.last_mut().unwrap().1 = true;
+        return (StatusCode::NOT_MODIFIED, [("etag", etag)]).into_response();
+    }
+    let mut answer = axum::Json(json!(shown)).into_response();
+    answer.headers_mut().insert("etag", etag.parse().unwrap());
+    if items.len() > page * PAGE {
+        let rest: Vec<String> = query
+            .iter()
+            .filter(|(name, _)| *name != "page")
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let link = format!(
+            "<{}{}?{}&page={}>; rel=\"next\", <x>; rel=\"last\"",
+            hub.url,
+            path.join("/"),
+            rest.join("&"),
+            page + 1
+        );
+        answer.headers_mut().insert("link", link.parse().unwrap());
+    }
+    answer
+}
+
+impl Hub {
+    fn issue(&mut self, name: &str, number: u64) -> &mut Issue {
+        self.repositories
+            .get_mut(name)
+            .unwrap()
+            .issues
+            .get_mut(&number)
+            .unwrap()
+    }
+
+    fn say(
+        &mut self,
+        method: &Method,
+        path: &[&str],
+        query: &BTreeMap<String, String>,
+        body: &Value,
+    ) -> Option<Value> {
+        let since = query.get("since").cloned().unwrap_or_default();
+        let [first, rest @ ..] = path else {
+            return None;
+        };
+        if *first != "repos" {
+            return match *first {
+                "user" => Some(user("daybrief")),
+                "rate_limit" => {
+                    Some(json!({ "resources": { "core": { "remaining": 4_990, "limit": 5_000 } } }))
+                }
+                _ => None,
+            };
+        }
+        let [owner, name, rest @ ..] = rest else {
+            return None;
+        };
+        let name = format!("{owner}/{name}");
+        let url = self.url.clone();
+        let repository = self.repositories.get_mut(&name)?;
+        let by_update = |mut items: Vec<Value>| {
+            items.retain(|item| item["updated_at"].as_str().unwrap() >= since.as_str());
+            items.sort_by_key(|item| item["updated_at"].as_str().unwrap().to_owned());
+            Value::Array(items)
+        };
+        match rest {
+            [] => Some(
+                json!({ "full_name": name, "visibility": repository.visibility, "private": repository.visibility != "public" }),
+            ),
+            ["collaborators"] => Some(match &repository.collaborators {
+                Some(logins) => logins.iter().map(|login| user(login)).collect(),
+                None => json!({ "message": "Must have push access" }),
+            }),
+            ["issues"] => {
+                assert_eq!(query.get("state").map(String::as_str), Some("all"));
+                Some(by_update(
+                    repository
+                        .issues
+                        .values()
+                        .map(|issue| issue.fields.clone())
+                        .collect(),
+                ))
+            }
+            ["issues", "comments"] => Some(by_update(
+                repository
+                    .issues
+                    .values()
+                    .flat_map(|issue| issue.comments.clone())
+                    .collect(),
+            )),
+            ["issues", "comments", id] => {
+                let mut comments = repository
+                    .issues
+                    .values_mut()
+                    .flat_map(|issue| &mut issue.comments);
+                let comment = comments.find(|comment| comment["id"].as_u64() == id.parse().ok())?;
+                comment["body"] = body["body"].clone();
+                Some(comment.clone())
+            }
+            [kind, number, rest @ ..] => {
+                let issue = repository.issues.get_mut(&number.parse().ok()?)?;
+                match (*kind, rest) {
+                    ("issues", []) => Some(issue.fields.clone()),
+                    ("issues", ["timeline"]) => {
+                        let mut timeline = issue.timeline.clone();
+                        timeline.extend(issue.comments.iter().map(|comment| {
+                            let mut happening = comment.clone();
+                            happening["event"] = json!("commented");
+                            happening["actor"] = comment["user"].clone();
+                            happening
+                        }));
+                        timeline.sort_by_key(|happening| {
+                            happening["created_at"]
+                                .as_str()
+                                .unwrap_or_default()
+                                .to_owned()
+                        });
+                        timeline.insert(
+                            0,
+                            json!({ "event": "committed", "sha": "00", "author": { "name": "x" } }),
+                        );
+                        Some(Value::Array(timeline))
+                    }
+                    ("issues", ["comments"]) if method == Method::POST => {
+                        self.next_id += 1;
+                        let id = self.next_id;
+                        let comment = json!({
+                            "id": id, "body": body["body"], "user": user("daybrief"), "created_at": "2026-11-23T08:00:00Z", "updated_at": "2026-11-23T08:00:00Z",
+                            "issue_url": format!("{url}repos/{name}/issues/{number}"), "html_url": format!("https://github.com/{name}/issues/{number}#issuecomment-{id}"),
+                        });
+                        issue.comments.push(comment.clone());
+                        Some(comment)
+                    }
+                    ("issues", ["comments"]) => Some(Value::Array(issue.comments.clone())),
+                    ("pulls", ["comments"]) => Some(Value::Array(issue.inline.clone())),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,566 @@
+//! Repositories read through the whole stack and stored, against a GitHub that pages, fails, edits and deletes.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::fake::{Fake, Fault, TOKEN, user};
+use super::*;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::connectors::Tracker;
+use crate::http::Options;
+use crate::ingest::{self, Synced};
+use crate::model::{Markdown, ThreadId};
+use crate::roster::Roster;
+use crate::store::{Store, audiences};
+
+struct Here {
+    fake: Fake,
+    dir: tempfile::TempDir,
+    store: Store,
+    clock: Clock,
+    http: Http,
+    more: String,
+    source: Option<GithubSource>,
+}
+
+const REPO: &str = "team/parser";
+
+/// Returns a time of Monday 23 November 2026, of the month's `day` or of the clock.
+fn on(day: u8, time: &str) -> String {
+    format!("2026-11-{day:02}T{time}:00Z")
+}
+
+impl Here {
+    async fn new() -> Here {
+        let clock = Clock::simulated(on(23, "08:00").parse().unwrap());
+        let options = Options {
+            is_paced: false,
+            back_off: Duration::from_millis(2),
+            patience: Duration::from_secs(2),
+            ..Options::default()
+        };
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("token"), TOKEN).unwrap();
+        let fake = Fake::start().await;
+        fake.repository(REPO, "public");
+        Here {
+            fake,
+            dir,
+            store: Store::in_memory().unwrap(),
+            http: Http::new(options, clock.clone()),
+            clock,
+            more: String::new(),
+            source: None,
+        }
+    }
+
+    fn config(&self) -> GithubConfig {
+        let url = self.fake.get().url.clone();
+        let repositories = if self.more.contains("repositories") {
+            String::new()
+        } else {
+            format!("repositories = [\"{REPO}\"]\n")
+        };
+        toml::from_str(&format!(
+            "token_file = \"token\"\napi_url = \"{url}\"\n{repositories}{}",
+            self.more
+        ))
+        .unwrap()
+    }
+
+    fn open(&self) -> GithubSource {
+        self.config()
+            .open(&"code".into(), self.dir.path(), &self.http)
+            .unwrap()
+    }
+
+    async fn sync_at(&mut self, now: &str) -> Result<Synced> {
+        self.clock.move_to(now.parse().unwrap());
+        let mut source = self.source.take().unwrap_or_else(|| self.open());
+        let clock = self.clock.clone();
+        let now = move || clock.now();
+        let roster = Roster::default();
+        let synced = ingest::sync(
+            &self.store,
+            &"code".into(),
+            &mut source,
+            &roster,
+            now,
+            |_, _| {},
+        )
+        .await;
+        self.source = Some(source);
+        synced
+    }
+
+    /// Returns the log from a position on, as `kind id by: text`.
+    fn log(&self, from: usize) -> Vec<String> {
+        let sql = "SELECT kind || ' ' || id || ' ' || coalesce(author, '-') || ': ' || iif(removed, '-', text) FROM events ORDER BY seq";
+        self.query(sql)
+            .into_iter()
+            .skip(from)
+            .map(|line| line.replace(REPO, "").trim_end_matches(": ").to_owned())
+            .collect()
+    }
+
+    fn query(&self, sql: &str) -> Vec<String> {
+        self.store
+            .read_now(|c| {
+                let mut statement = c.prepare(sql)?;
+                let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            })
+            .unwrap()
+    }
+
+    fn readers(&self, thread: &str) -> String {
+        let config = "[connectors.code]\ntype = \"github\"\n[members.ana]\nhandles = { code = \"Ana\" }\n[members.bo]\nhandles = { code = \"bo\" }\n";
+        let config = Config::parse(config, Path::new("x")).unwrap();
+        let members = config.members(self.clock.now()).unwrap();
+        self.store
+            .read_now(|c| {
+                let audience: u64 = c.query_row(
+                    "SELECT audience FROM threads WHERE id = ?1",
+                    [thread],
+                    |row| row.get(0),
+                )?;
+                let mut readers = Vec::new();
+                for member in std::iter::once(None).chain(members.iter().map(Some)) {
+                    let readable = audiences::readable_by(c, member)?;
+                    if readable.iter().any(|id| id.0 == audience) {
+                        readers.push(member.map_or("-", |member| member.id.as_str()).to_owned());
+                    }
+                }
+                Ok(readers.join(" "))
+            })
+            .unwrap()
+    }
+}
+
+/// Fills a repository: an issue with a life, a pull request with reviews, and a few more so that there are pages.
+fn fill(fake: &Fake) {
+    fake.open(REPO, 1, &on(2, "09:00"), "Ana", "crash on empty input");
+    fake.happen(
+        REPO,
+        1,
+        &on(2, "09:05"),
+        "Ana",
+        "labeled",
+        json!({ "label": { "name": "bug" } }),
+    );
+    fake.happen(
+        REPO,
+        1,
+        &on(2, "10:00"),
+        "bo",
+        "assigned",
+        json!({ "assignee": user("bo") }),
+    );
+    fake.comment(REPO, 1, &on(3, "09:00"), "Cy", "@bo can you look?");
+    fake.comment(REPO, 1, &on(3, "10:00"), "ci[bot]", "build 12 failed");
+    fake.open(REPO, 2, &on(4, "09:00"), "bo", "do not crash");
+    {
+        let mut hub = fake.get();
+        let issue = &mut hub.repositories.get_mut(REPO).unwrap().issues;
+        issue.get_mut(&1).unwrap().fields["labels"] = json!([{ "name": "bug" }]);
+        issue.get_mut(&1).unwrap().fields["assignees"] = json!([user("bo")]);
+        let pull = issue.get_mut(&2).unwrap();
+        pull.fields["pull_request"] = json!({ "merged_at": null });
+        pull.inline = vec![
+            json!({ "id": 77, "body": "why not here?", "user": user("Ana"), "created_at": on(5, "11:00"), "updated_at": on(5, "11:00"), "html_url": "https://github.com/x" }),
+        ];
+    }
+    fake.happen(
+        REPO,
+        2,
+        &on(4, "10:00"),
+        "bo",
+        "review_requested",
+        json!({ "requested_reviewer": user("Ana") }),
+    );
+    fake.happen(REPO, 2, &on(5, "11:00"), "Ana", "reviewed", json!({ "user": user("Ana"), "state": "commented", "body": "", "submitted_at": on(5, "11:00") }));
+    fake.happen(REPO, 2, &on(5, "12:00"), "Cy", "reviewed", json!({ "user": user("Cy"), "state": "approved", "body": null, "submitted_at": on(5, "12:00") }));
+    for number in 3..8 {
+        fake.open(
+            REPO,
+            number,
+            &on(6, "09:00"),
+            "Cy",
+            &format!("issue {number}"),
+        );
+    }
+}
+
+#[tokio::test]
+async fn issues_and_pull_requests_are_read_with_all_that_happened() {
+    let mut here = Here::new().await;
+    fill(&here.fake);
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    let mut log = here.log(0);
+    log.retain(|line| line.contains("#1") || line.contains("#2"));
+    insta::assert_snapshot!(log.join("\n"), @r"
+    opened #1 ana: body of crash on empty input
+    labelled #1@e1001 ana
+    assigned #1@e1002 bo
+    posted #1-c3 cy: @bo can you look?
+    posted #1-c4 ci[bot]: build 12 failed
+    opened #2 bo: body of do not crash
+    review #2@e1005 bo
+    posted #2-d77 ana: why not here?
+    posted #2-r1007 cy: approved
+    ");
+    let tickets =
+        here.query("SELECT ticket FROM threads WHERE id LIKE '%#1' OR id LIKE '%#2' ORDER BY id");
+    assert!(
+        tickets[0].contains("\"parser#1\"")
+            && tickets[0].contains("bug")
+            && tickets[0].contains("bo"),
+        "{tickets:?}"
+    );
+    assert!(tickets[1].contains("pull_request"), "{tickets:?}");
+    assert_eq!(
+        here.query("SELECT name FROM people WHERE is_bot"),
+        ["ci[bot]"]
+    );
+    assert_eq!(here.readers(&format!("{REPO}#1")), "- ana bo");
+
+    // Nothing changed: short lists are answered with "as before", and no timeline is asked for.
+    here.sync_at(&on(23, "08:05")).await.unwrap();
+    let (timelines, _) = here.fake.calls_with("timeline");
+    assert_eq!(here.sync_at(&on(23, "08:10")).await.unwrap().events, 0);
+    assert_eq!(here.fake.calls_with("timeline").0, timelines);
+}
+
+#[tokio::test]
+async fn what_happens_later_is_news_with_who_did_it_and_what_is_old_is_not() {
+    let mut here = Here::new().await;
+    fill(&here.fake);
+    here.fake
+        .open(REPO, 90, "2024-01-01T00:00:00Z", "Cy", "from long ago");
+    let typo = here
+        .fake
+        .comment(REPO, 90, "2024-01-02T00:00:00Z", "Cy", "an old comment");
+    let gone = here
+        .fake
+        .comment(REPO, 1, &on(20, "09:00"), "Cy", "to be deleted");
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    let before = here.log(0).len();
+    assert!(
+        !here.log(0).iter().any(|line| line.contains("#90")),
+        "older than the history that is read"
+    );
+
+    here.fake
+        .happen(REPO, 1, &on(23, "08:10"), "Ana", "closed", json!({}));
+    {
+        let mut hub = here.fake.get();
+        let issues = &mut hub.repositories.get_mut(REPO).unwrap().issues;
+        let first = issues.get_mut(&1).unwrap();
+        first.fields["state"] = json!("closed");
+        first.comments.retain(|comment| comment["id"] != gone);
+        // An edit that does not count as a change of the issue.
+        let edited = &mut first.comments[0];
+        edited["body"] = json!("@bo can you look today?");
+        edited["updated_at"] = json!(on(23, "08:11"));
+        let pull = issues.get_mut(&2).unwrap();
+        pull.fields["state"] = json!("closed");
+        pull.fields["pull_request"] = json!({ "merged_at": on(23, "08:12") });
+    }
+    here.fake
+        .happen(REPO, 2, &on(23, "08:12"), "bo", "merged", json!({}));
+    here.fake
+        .happen(REPO, 2, &on(23, "08:12"), "bo", "closed", json!({}));
+    here.fake
+        .comment(REPO, 90, &on(23, "08:13"), "Ana", "still there");
+    here.sync_at(&on(23, "08:15")).await.unwrap();
+    let mut news = here.log(before);
+    news.sort();
+    let hash = |line: &String| match line.split_once('~') {
+        Some((head, tail)) if !tail.starts_with("deleted") => format!("{head}~{}", &tail[8..]),
+        _ => line.clone(),
+    };
+    insta::assert_snapshot!(news.iter().map(hash).collect::<Vec<_>>().join("\n"), @r"
+    deleted #1-c9~deleted -
+    edited #1-c3~ cy: @bo can you look today?
+    opened #90 cy: body of from long ago
+    posted #90-c13 ana: still there
+    posted #90-c8 cy: an old comment
+    transitioned #1@e1010 ana
+    transitioned #2@e1011 bo
+    ");
+    let learned = here
+        .query("SELECT id FROM events WHERE id LIKE '%#90%' AND learned = occurred_at ORDER BY id");
+    assert_eq!(
+        learned,
+        [format!("{REPO}#90"), format!("{REPO}#90-c{typo}")],
+        "only its last comment is news"
+    );
+    assert_eq!(here.sync_at(&on(23, "08:20")).await.unwrap().events, 0);
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_doubled_when_github_fails_or_the_process_dies_anywhere() {
+    let mut here = Here::new().await;
+    fill(&here.fake);
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    let calm = here.log(0);
+    assert_eq!(calm.len(), 14, "{calm:#?}");
+
+    let mut here = Here::new().await;
+    fill(&here.fake);
+    for (part, fault) in [
+        ("/issues?", Fault::Status(429, "retry-after", "0.02")),
+        ("/timeline", Fault::Status(403, "retry-after", "0.01")),
+        ("page=2", Fault::Cut),
+        ("/pulls/2/comments", Fault::Status(502, "x", "y")),
+        ("/issues/comments", Fault::AnswerLost),
+    ] {
+        here.fake.fail(part, fault);
+    }
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    assert!(here.fake.get().faults.is_empty(), "every fault was met");
+    assert_eq!(here.log(0), calm);
+
+    // A limit that is used up for longer than anybody waits: the next reading goes on where this one ended.
+    let mut here = Here::new().await;
+    fill(&here.fake);
+    here.fake.fail(
+        "/issues/4/timeline",
+        Fault::Status(429, "retry-after", "600"),
+    );
+    let error = format!("{:#}", here.sync_at(&on(23, "08:00")).await.unwrap_err());
+    assert!(
+        error.contains("allows no further calls before 2026-11-23T08:10:00Z"),
+        "{error}"
+    );
+    here.http = Http::new(
+        Options {
+            is_paced: false,
+            ..Options::default()
+        },
+        here.clock.clone(),
+    );
+    here.source = None;
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    let (mut got, mut wanted) = (here.log(0), calm.clone());
+    got.sort();
+    wanted.sort();
+    assert_eq!(got, wanted);
+
+    // A new process after every page.
+    let here = Here::new().await;
+    fill(&here.fake);
+    let mut cursor = None;
+    for round in 0.. {
+        assert!(round < 100, "it comes to an end");
+        let page = here.open().fetch(cursor.as_ref()).await.unwrap();
+        cursor = page.next.clone().or(cursor);
+        let now: Timestamp = on(23, "08:00").parse().unwrap();
+        here.store
+            .write_now(|c| {
+                ingest::store_page(c, &"code".into(), &page, &Roster::default(), now, true)
+            })
+            .unwrap();
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(here.log(0), calm);
+}
+
+#[tokio::test]
+async fn a_private_repository_is_read_by_its_collaborators_and_otherwise_by_nobody() {
+    let mut here = Here::new().await;
+    here.fake.open(REPO, 1, &on(22, "09:00"), "Ana", "secret");
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    assert_eq!(here.readers(&format!("{REPO}#1")), "- ana bo");
+    here.fake
+        .get()
+        .repositories
+        .get_mut(REPO)
+        .unwrap()
+        .visibility = "private";
+    here.sync_at(&on(23, "08:05")).await.unwrap();
+    assert_eq!(
+        here.readers(&format!("{REPO}#1")),
+        "ana",
+        "logins have no case"
+    );
+    here.fake
+        .get()
+        .repositories
+        .get_mut(REPO)
+        .unwrap()
+        .collaborators = None;
+    let synced = here.sync_at(&on(23, "08:10")).await.unwrap();
+    assert_eq!(here.readers(&format!("{REPO}#1")), "");
+    assert!(
+        synced.skipped[0].reason.contains("audience = \"everyone\""),
+        "{:?}",
+        synced.skipped
+    );
+    (here.more, here.source) = ("audience = \"everyone\"".into(), None);
+    here.sync_at(&on(23, "08:15")).await.unwrap();
+    assert_eq!(here.readers(&format!("{REPO}#1")), "- ana bo");
+}
+
+#[tokio::test]
+async fn a_repository_or_issue_that_cannot_be_seen_stops_no_other() {
+    let mut here = Here::new().await;
+    here.more = format!("repositories = [\"team/nowhere\", \"{REPO}\"]");
+    here.fake.open(REPO, 1, &on(22, "09:00"), "Ana", "one");
+    here.fake.open(REPO, 2, &on(22, "09:00"), "Ana", "two");
+    here.fake
+        .fail("/issues/1/timeline", Fault::Status(410, "x", "y"));
+    let synced = here.sync_at(&on(23, "08:00")).await.unwrap();
+    let skipped: Vec<String> = synced
+        .skipped
+        .iter()
+        .map(|skip| format!("{}: {}", skip.at, skip.reason))
+        .collect();
+    assert!(
+        skipped[0].starts_with("team/nowhere: team/nowhere is not there"),
+        "{skipped:?}"
+    );
+    assert!(
+        skipped[1].starts_with("team/parser#1: it was listed and is gone"),
+        "{skipped:?}"
+    );
+    assert_eq!(here.log(0), ["opened #2 ana: body of two"]);
+
+    here.fake.fail("/repos/", Fault::Status(401, "x", "y"));
+    let error = format!("{:#}", here.sync_at(&on(23, "08:05")).await.unwrap_err());
+    assert!(
+        error.contains("does not accept the token") && !error.contains("geheim"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_comment_of_ours_is_edited_instead_of_repeated_whatever_is_lost() {
+    let mut here = Here::new().await;
+    here.fake.open(REPO, 1, &on(22, "09:00"), "Ana", "one");
+    here.fake.comment(
+        REPO,
+        1,
+        &on(22, "10:00"),
+        "Mallory",
+        "<!-- daybrief:suggest --> not ours",
+    );
+    here.fake
+        .comment(REPO, 1, &on(22, "10:00"), "Cy", "a second page");
+    let comments = here
+        .config()
+        .comments(&"code".into(), here.dir.path(), &here.http)
+        .unwrap();
+    let ticket = ThreadId::new(&"code".into(), format!("{REPO}#1"));
+    let say = async |text: &str| {
+        let said = comments
+            .comment(&ticket, "suggest", &Markdown(text.into()))
+            .await;
+        let bodies: Vec<String> = here.fake.get().repositories[REPO].issues[&1]
+            .comments
+            .iter()
+            .map(|comment| comment["body"].as_str().unwrap().to_owned())
+            .collect();
+        (said, bodies)
+    };
+    here.fake.fail("POST", Fault::AnswerLost);
+    let (said, bodies) = say("Ana knows this best").await;
+    assert!(said.unwrap().is_changed);
+    assert_eq!(bodies.len(), 3);
+    assert_eq!(
+        bodies[2],
+        "Ana knows this best\n\n<!-- daybrief:suggest -->"
+    );
+    let (said, _) = say("Ana knows this best").await;
+    assert!(!said.unwrap().is_changed, "it stands there already");
+    let (said, bodies) = say("Bo does <!-- daybrief:x -->").await;
+    assert!(said.unwrap().is_changed);
+    assert_eq!(
+        (bodies.len(), bodies[2].matches("<!-- daybrief:").count()),
+        (3, 1)
+    );
+    assert_eq!(
+        bodies[0], "<!-- daybrief:suggest --> not ours",
+        "nobody else's is touched"
+    );
+
+    here.fake.open(REPO, 2, &on(22, "09:00"), "Ana", "two");
+    here.fake.fail("POST", Fault::Status(500, "x", "y"));
+    let other = ThreadId::new(&"code".into(), format!("{REPO}#2"));
+    let lost = comments
+        .comment(&other, "suggest", &Markdown("x".into()))
+        .await;
+    assert!(lost.is_err());
+    assert!(
+        comments
+            .comment(&other, "suggest", &Markdown("x".into()))
+            .await
+            .unwrap()
+            .is_changed
+    );
+
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    let ours = here
+        .log(0)
+        .into_iter()
+        .filter(|line| line.contains("daybrief:"));
+    assert_eq!(ours.count(), 0, "and what we wrote is no news");
+}
+
+#[tokio::test]
+async fn check_says_what_the_token_may_see_and_what_to_do() {
+    let mut here = Here::new().await;
+    here.more = format!("repositories = [\"{REPO}\", \"team/secret\", \"team/nowhere\"]");
+    here.fake.repository("team/secret", "private");
+    here.fake
+        .get()
+        .repositories
+        .get_mut("team/secret")
+        .unwrap()
+        .collaborators = None;
+    here.clock.move_to(Timestamp::now());
+    let checked = here
+        .config()
+        .check(&"code".into(), here.dir.path(), &here.http)
+        .await;
+    let facts: Vec<String> = checked
+        .unwrap()
+        .iter()
+        .map(|fact| match fact {
+            Fact::Fine(says) => format!("+ {says}"),
+            Fact::Note(says) => format!("! {}", says.split([',', ':']).next().unwrap()),
+        })
+        .collect();
+    assert_eq!(
+        facts,
+        [
+            "+ reads as daybrief",
+            "+ 4990 of 5000 calls left this hour",
+            "+ team/parser is public",
+            "! the token may not list the collaborators of team/secret",
+            "! team/nowhere is not there",
+        ]
+    );
+}
+
+#[test]
+fn a_table_that_cannot_be_right_is_refused() {
+    let http = Http::new(Default::default(), Default::default());
+    for (table, expected) in [
+        ("", "names no repositories"),
+        ("repositories = [\"parser\"]", "not of the form owner/name"),
+        ("repositories = [\"a/../b\"]", "not of the form owner/name"),
+        ("repositories = [\"a/b\"]", "names no token"),
+    ] {
+        let config: GithubConfig = toml::from_str(table).unwrap();
+        let error = config
+            .open(&"code".into(), Path::new("/"), &http)
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

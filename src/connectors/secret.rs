@@ -1,0 +1,77 @@
+//! Secrets that the config names and never holds: in the environment or in a file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use secrecy::SecretString;
+
+/// Returns the secret that a table names; `table` and `keys` are for messages, `env` and `file` what stands there.
+///
+/// # Errors
+/// When neither is named or what is named is not there; the message says what to do.
+pub fn named(
+    table: &str,
+    keys: (&str, &str),
+    env: Option<&str>,
+    file: Option<&Path>,
+    base: &Path,
+) -> Result<SecretString> {
+    let (env_key, file_key) = keys;
+    let text = match (env, file) {
+        (Some(name), None) => std::env::var(name).ok().with_context(|| {
+            format!("{env_key} under [{table}]: the environment variable {name} is not set")
+        })?,
+        (None, Some(file)) => {
+            let path: PathBuf = base.join(file);
+            std::fs::read_to_string(&path).with_context(|| {
+                format!("{file_key} under [{table}]: cannot read {}", path.display())
+            })?
+        }
+        (None, None) => bail!(
+            "[{table}] names no token: set {env_key} to the name of an environment variable, or {file_key} to a file"
+        ),
+        (Some(_), Some(_)) => bail!("[{table}] names both {env_key} and {file_key}; keep one"),
+    };
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        bail!("the token that [{table}] names is empty or holds white space");
+    }
+    Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn of(env: Option<&str>, file: Option<&str>, base: &Path) -> Result<String> {
+        let keys = ("token_env", "token_file");
+        let secret = named("connectors.office", keys, env, file.map(Path::new), base)?;
+        assert!(!format!("{secret:?}").contains(secret.expose_secret()));
+        Ok(secret.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn a_secret_is_read_from_where_the_table_says_and_never_shown() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::write(base.path().join("token"), "geheim\n").unwrap();
+        std::fs::write(base.path().join("two"), "ge heim").unwrap();
+        assert_eq!(of(None, Some("token"), base.path()).unwrap(), "geheim");
+        for (env, file, expected) in [
+            (None, None, "[connectors.office] names no token"),
+            (
+                Some("NO_SUCH_VARIABLE"),
+                None,
+                "NO_SUCH_VARIABLE is not set",
+            ),
+            (Some("A"), Some("token"), "keep one"),
+            (None, Some("missing"), "cannot read"),
+            (None, Some("two"), "holds white space"),
+        ] {
+            let error = of(env, file, base.path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains("heim"), "{error}");
+        }
+    }
+}

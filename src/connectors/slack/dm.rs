@@ -1,0 +1,441 @@
+//! Briefings as direct messages: sent once, and looked for before any second try.
+//!
+//! Slack takes no idempotency key. So each message carries the key in its metadata, nothing below sends a message again by
+//! itself, and whoever is unsure asks [`Dm::find`] first.
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::{Client, History, SlackError};
+use super::stand::Ts;
+
+/// The type of our metadata, by which our messages are told from others in the conversation.
+const EVENT_TYPE: &str = "daybrief_briefing";
+/// How far back a message is looked for; no briefing is tried for longer than a day.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(72);
+/// How many messages are looked through.
+const LOOKED_AT: &str = "100";
+
+/// The conversation of the app with one person.
+#[derive(Clone, Debug)]
+pub struct Dm {
+    client: Client,
+    user: String,
+}
+
+/// One message to send.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Post {
+    /// What a notification shows, in Slack's markup.
+    pub text: String,
+    /// The blocks.
+    pub blocks: Vec<Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Opened {
+    channel: Place,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Place {
+    id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Sent {
+    ts: String,
+}
+
+impl Dm {
+    /// Returns the conversation with an account; nothing is opened yet.
+    pub fn new(client: Client, user: &str) -> Dm {
+        Dm {
+            client,
+            user: user.to_owned(),
+        }
+    }
+
+    /// Returns whether the person never had a briefing here.
+    ///
+    /// # Errors
+    /// When Slack cannot be asked.
+    pub async fn is_new(&self) -> Result<bool, SlackError> {
+        let channel = self.open().await?;
+        let parameters = [
+            ("channel", channel.as_str()),
+            ("limit", LOOKED_AT),
+            ("include_all_metadata", "true"),
+        ];
+        let history: History = self
+            .client
+            .read("conversations.history", &parameters)
+            .await?;
+        let is_ours = |message: &Value| message["metadata"]["event_type"] == EVENT_TYPE;
+        Ok(!history.messages.iter().any(is_ours))
+    }
+
+    /// Returns where the message with this key is, if it arrived: `D…:ts`.
+    ///
+    /// # Errors
+    /// When Slack cannot be asked.
+    pub async fn find(&self, key: &str) -> Result<Option<String>, SlackError> {
+        let channel = self.open().await?;
+        let oldest = Ts::at(self.client.now()).before(LOOK_BACK);
+        let parameters = [
+            ("channel", channel.as_str()),
+            ("limit", LOOKED_AT),
+            ("oldest", &oldest.0),
+            ("include_all_metadata", "true"),
+        ];
+        let history: History = self
+            .client
+            .read("conversations.history", &parameters)
+            .await?;
+        let found = history
+            .messages
+            .iter()
+            .find(|message| is_part(message, key, 0));
+        Ok(
+            found
+                .map(|message| format!("{channel}:{}", message["ts"].as_str().unwrap_or_default())),
+        )
+    }
+
+    /// Sends a briefing: the first message into the conversation, the others into its thread. Returns where it is.
+    ///
+    /// # Errors
+    /// When the first message was refused, or nobody can say whether it arrived; [`Dm::find`] tells.
+    pub async fn send(&self, key: &str, posts: &[Post]) -> Result<String, SlackError> {
+        let channel = self.open().await?;
+        let mut root = String::new();
+        for (part, post) in posts.iter().enumerate() {
+            if part == 0 {
+                root = self.post(&channel, key, 0, posts.len(), post, "").await?;
+                continue;
+            }
+            let first = self
+                .post(&channel, key, part, posts.len(), post, &root)
+                .await;
+            // The briefing as such is there, so what is left of it is worth a second try.
+            if first.is_err() && !self.has_part(&channel, key, part, &root).await? {
+                self.post(&channel, key, part, posts.len(), post, &root)
+                    .await?;
+            }
+        }
+        Ok(format!("{channel}:{root}"))
+    }
+
+    /// Opens the conversation, or finds the one that is open.
+    async fn open(&self) -> Result<String, SlackError> {
+        let body = json!({ "users": self.user });
+        let opened: Opened = self.client.repeat("conversations.open", &body).await?;
+        Ok(opened.channel.id)
+    }
+
+    async fn post(
+        &self,
+        channel: &str,
+        key: &str,
+        part: usize,
+        parts: usize,
+        post: &Post,
+        root: &str,
+    ) -> Result<String, SlackError> {
+        let mut body = json!({
+            "channel": channel,
+            "text": post.text,
+            "blocks": post.blocks,
+            "unfurl_links": false,
+            "unfurl_media": false,
+            "metadata": {
+                "event_type": EVENT_TYPE,
+                "event_payload": { "key": key, "part": part, "parts": parts },
+            },
+        });
+        if !root.is_empty() {
+            body["thread_ts"] = json!(root);
+        }
+        let scope = format!("chat.postMessage/{channel}");
+        let sent: Sent = self.client.write("chat.postMessage", &scope, &body).await?;
+        Ok(sent.ts)
+    }
+
+    async fn has_part(
+        &self,
+        channel: &str,
+        key: &str,
+        part: usize,
+        root: &str,
+    ) -> Result<bool, SlackError> {
+        let parameters = [
+            ("channel", channel),
+            ("ts", root),
+            ("limit", LOOKED_AT),
+            ("include_all_metadata", "true"),
+        ];
+        let history: History = self
+            .client
+            .read("conversations.replies", &parameters)
+            .await?;
+        Ok(history
+            .messages
+            .iter()
+            .any(|message| is_part(message, key, part)))
+    }
+}
+
+fn is_part(message: &Value, key: &str, part: usize) -> bool {
+    let metadata = &message["metadata"];
+    let payload = &metadata["event_payload"];
+    metadata["event_type"] == EVENT_TYPE && payload["key"] == key && payload["part"] == part
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use jiff::Timestamp;
+
+    use super::super::fake::{Fake, Fault, TOKEN};
+    use super::*;
+    use crate::brief::Style;
+    use crate::brief::deliver::{Delivering, Outcome, deliver};
+    use crate::clock::Clock;
+    use crate::config::Config;
+    use crate::http::{Http, Options};
+    use crate::model::Member;
+    use crate::roster::Roster;
+    use crate::sinks::Sink;
+    use crate::store::Store;
+
+    struct Here {
+        fake: Fake,
+        _dir: tempfile::TempDir,
+        store: Store,
+        roster: Roster,
+        sinks: BTreeMap<String, Sink>,
+    }
+
+    const MORNING: &str = "2026-11-23T08:00:00Z";
+
+    impl Here {
+        async fn new() -> Here {
+            let fake = Fake::start().await;
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::write(dir.path().join("token"), TOKEN).unwrap();
+            let text = format!(
+                "[delivery]\nsink = \"dm\"\n[sinks.dm]\ntype = \"slack\"\nconnector = \"office\"\n\
+                 [connectors.office]\ntype = \"slack\"\ntoken_file = \"token\"\napi_url = \"{}\"\n\
+                 [members.ana]\nday_start = \"08:00\"\nhandles = {{ office = \"UANA\" }}\n",
+                fake.url
+            );
+            let path = dir.path().join("daybrief.toml");
+            std::fs::write(&path, text).unwrap();
+            let config = Config::load(&path).unwrap();
+            let now = at(MORNING);
+            let options = Options {
+                is_paced: false,
+                back_off: std::time::Duration::from_millis(1),
+                ..Options::default()
+            };
+            let http = Http::new(options, Clock::simulated(now));
+            let members = config.members(now).unwrap();
+            let sinks = members.iter().map(|member| {
+                (
+                    member.id.to_string(),
+                    Sink::of(&config, &http, member).unwrap(),
+                )
+            });
+            Here {
+                fake,
+                _dir: dir,
+                store: Store::in_memory().unwrap(),
+                sinks: sinks.collect(),
+                roster: Roster::new(members, Vec::new(), Vec::new(), Vec::new()),
+            }
+        }
+
+        fn dm(&self) -> Dm {
+            match &self.sinks["ana"] {
+                Sink::Slack(dm) => dm.clone(),
+                other => panic!("{other:?}"),
+            }
+        }
+
+        /// Delivers ana's briefing of the morning, this many minutes later.
+        async fn deliver(&self, minutes: i64) -> Outcome {
+            let style = Style::default();
+            let with = Delivering {
+                store: &self.store,
+                roster: &self.roster,
+                style: &style,
+                quiet_line: true,
+                gaps: &[],
+            };
+            let member: &Member = &self.roster.members[0];
+            let now = at(MORNING) + SignedDuration::from_mins(minutes);
+            deliver(&with, member, &self.sinks["ana"], now)
+                .await
+                .unwrap()
+        }
+
+        fn messages(&self) -> Vec<Value> {
+            let workspace = self.fake.get();
+            let channel = workspace.channels.get("DUANA");
+            channel
+                .map(|channel| channel.messages.values().cloned().collect())
+                .unwrap_or_default()
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn post(text: &str) -> Post {
+        Post {
+            text: text.into(),
+            blocks: vec![json!({ "type": "rich_text", "elements": [] })],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_briefing_is_one_message_with_its_key_and_without_previews() {
+        let here = Here::new().await;
+        assert_eq!(here.deliver(0).await, Outcome::Sent);
+        assert_eq!(here.deliver(1).await, Outcome::Sent);
+        let messages = here.messages();
+        assert_eq!(messages.len(), 1);
+        assert_eq!(
+            messages[0]["metadata"]["event_payload"]["key"],
+            "ana-2026-11-23"
+        );
+        assert!(
+            messages[0]["blocks"]
+                .to_string()
+                .contains("This is daybrief"),
+            "the first one says what it is"
+        );
+        let call = here
+            .fake
+            .get()
+            .calls
+            .iter()
+            .find(|(method, _)| method == "chat.postMessage")
+            .cloned();
+        let (_, parameters) = call.unwrap();
+        assert_eq!(
+            (
+                parameters["unfurl_links"].as_str(),
+                parameters["unfurl_media"].as_str()
+            ),
+            ("false", "false")
+        );
+
+        let found = here.dm().find("ana-2026-11-23").await.unwrap();
+        assert_eq!(
+            found,
+            Some(format!("DUANA:{}", messages[0]["ts"].as_str().unwrap()))
+        );
+        assert_eq!(here.dm().find("ana-2026-11-24").await.unwrap(), None);
+        assert_eq!(here.deliver(24 * 60).await, Outcome::Sent);
+        let next = here.messages()[1]["blocks"].to_string();
+        assert!(!next.contains("This is daybrief"), "it says so only once");
+    }
+
+    #[tokio::test]
+    async fn whatever_is_lost_on_the_way_there_is_exactly_one_message() {
+        use Fault::{AnswerLost, Cut, Refusal, Status};
+        let cases: &[&[(&'static str, Fault)]] = &[
+            &[("chat.postMessage", AnswerLost)],
+            &[("chat.postMessage", Status(500, ""))],
+            &[("chat.postMessage", Cut)],
+            &[("chat.postMessage", Status(429, "0.01"))],
+            &[("chat.postMessage", Refusal("internal_error"))],
+            &[("conversations.open", Status(503, "0"))],
+            &[("conversations.open", Refusal("user_disabled"))],
+        ];
+        for faults in cases {
+            let here = Here::new().await;
+            for (method, fault) in *faults {
+                here.fake.fail(method, *fault);
+            }
+            let mut outcome = here.deliver(0).await;
+            let mut minutes = 0;
+            while let Outcome::TryAgain(_) = outcome {
+                minutes += 31;
+                assert!(minutes < 300, "{faults:?}");
+                outcome = here.deliver(minutes).await;
+            }
+            assert_eq!(outcome, Outcome::Sent, "{faults:?}");
+            assert_eq!(here.messages().len(), 1, "{faults:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_nobody_could_look_for_at_first_is_found_later() {
+        let here = Here::new().await;
+        here.fake.fail("chat.postMessage", Fault::AnswerLost);
+        // Two conversations are opened before the message; the look after it fails.
+        here.fake
+            .fail_after("conversations.open", 2, Fault::Refusal("internal_error"));
+        assert!(matches!(here.deliver(0).await, Outcome::TryAgain(_)));
+        assert_eq!(here.deliver(31).await, Outcome::Sent);
+        assert_eq!(here.messages().len(), 1);
+        assert_eq!(here.fake.calls_of("chat.postMessage"), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_goes_into_the_thread_once() {
+        let here = Here::new().await;
+        here.fake
+            .fail_after("chat.postMessage", 1, Fault::AnswerLost);
+        here.fake
+            .fail_after("chat.postMessage", 2, Fault::Status(500, ""));
+        let receipt = here
+            .dm()
+            .send("k", &[post("one"), post("two"), post("three")])
+            .await
+            .unwrap();
+        let messages = here.messages();
+        let texts: Vec<&str> = messages
+            .iter()
+            .map(|message| message["text"].as_str().unwrap())
+            .collect();
+        assert_eq!(texts, ["one", "two", "three"]);
+        assert!(receipt.ends_with(messages[0]["ts"].as_str().unwrap()));
+        for message in &messages[1..] {
+            assert_eq!(message["thread_ts"], messages[0]["ts"]);
+        }
+    }
+
+    #[test]
+    fn a_sink_that_cannot_reach_a_member_is_named_when_the_config_is_read() {
+        let base =
+            "[delivery]\nsink = \"dm\"\n[sinks.dm]\ntype = \"slack\"\nconnector = \"office\"\n";
+        let office = "[connectors.office]\ntype = \"slack\"\n";
+        for (more, expected) in [
+            (String::new(), "[sinks.dm]: there is no [connectors.office]"),
+            (
+                "[connectors.office]\ntype = \"mbox\"\n".into(),
+                "must name a connector of type slack",
+            ),
+            (
+                format!("{office}[members.ana]\n"),
+                "members.ana has no handle at office",
+            ),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("daybrief.toml");
+            std::fs::write(&path, format!("{base}{more}")).unwrap();
+            let error = format!("{:#}", Config::load(Path::new(&path)).unwrap_err());
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

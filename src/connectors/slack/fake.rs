@@ -1,0 +1,493 @@
+//! A small Slack on loopback, with a memory: what is posted there can be listed, edited and deleted, and it can fail.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What the next call of a method meets instead of an answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// This status, with `Retry-After` where it is not empty.
+    Status(u16, &'static str),
+    /// This word in a well-formed refusal.
+    Refusal(&'static str),
+    /// An answer that breaks off.
+    Cut,
+    /// It is done, but the answer is a 500.
+    AnswerLost,
+}
+
+#[derive(Default)]
+pub struct Channel {
+    pub name: String,
+    pub is_private: bool,
+    pub is_im: bool,
+    pub is_joined: bool,
+    pub members: Vec<String>,
+    pub messages: BTreeMap<String, Value>,
+}
+
+#[derive(Default)]
+pub struct Workspace {
+    pub users: Vec<Value>,
+    pub channels: BTreeMap<String, Channel>,
+    /// The method, how many of its calls pass before, and what the one after meets.
+    pub faults: VecDeque<(&'static str, usize, Fault)>,
+    /// Every call: its method and parameters.
+    pub calls: Vec<(String, BTreeMap<String, String>)>,
+    /// How many objects a page holds at most, whatever was asked for.
+    pub page_size: usize,
+    pub is_capped: bool,
+    pub scopes: &'static str,
+    posted: u64,
+}
+
+#[derive(Clone)]
+pub struct Fake {
+    workspace: Arc<Mutex<Workspace>>,
+    pub url: String,
+}
+
+pub const TOKEN: &str = "xoxb-geheim";
+/// The second at which what the app itself posts begins.
+pub const POSTED_AT: u64 = 1_795_420_000;
+
+impl Fake {
+    pub async fn start() -> Fake {
+        let workspace = Workspace {
+            page_size: 3,
+            scopes: "channels:read,channels:history,users:read,users:read.email,chat:write,im:write,im:history",
+            ..Workspace::default()
+        };
+        let workspace = Arc::new(Mutex::new(workspace));
+        let routes = Router::new().fallback(answer).with_state(workspace.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/api", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let fake = Fake { workspace, url };
+        for name in ["ana", "bo", "cy"] {
+            fake.user(name, json!({}));
+        }
+        fake
+    }
+
+    pub fn get(&self) -> MutexGuard<'_, Workspace> {
+        self.workspace.lock().unwrap()
+    }
+
+    pub fn user(&self, name: &str, more: Value) {
+        let mut user = json!({
+            "id": format!("U{}", name.to_uppercase()), "name": name, "tz": "Europe/Lisbon",
+            "profile": { "real_name": format!("{name} Real"), "email": format!("{name}@Example.org") },
+        });
+        user.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        self.get().users.push(user);
+    }
+
+    pub fn channel(&self, id: &str, name: &str) {
+        let channel = Channel {
+            name: name.into(),
+            is_joined: true,
+            members: vec!["UANA".into(), "UBO".into(), "UDAYBRIEF".into()],
+            ..Channel::default()
+        };
+        self.get().channels.insert(id.into(), channel);
+    }
+
+    pub fn post(&self, channel: &str, ts: &str, user: &str, text: &str) {
+        let message = json!({ "type": "message", "ts": ts, "user": user, "text": text });
+        self.put(channel, message);
+    }
+
+    pub fn reply(&self, channel: &str, root: &str, ts: &str, user: &str, text: &str) {
+        let message =
+            json!({ "type": "message", "ts": ts, "thread_ts": root, "user": user, "text": text });
+        self.put(channel, message);
+    }
+
+    pub fn put(&self, channel: &str, message: Value) {
+        let ts = message["ts"].as_str().unwrap().to_owned();
+        let mut workspace = self.get();
+        let channel = workspace.channels.get_mut(channel).unwrap();
+        channel.messages.insert(ts, message);
+    }
+
+    pub fn delete(&self, channel: &str, ts: &str) {
+        let mut workspace = self.get();
+        let messages = &mut workspace.channels.get_mut(channel).unwrap().messages;
+        let has_replies = messages
+            .values()
+            .any(|message| message["thread_ts"] == ts && message["ts"] != ts);
+        if has_replies {
+            messages.insert(ts.into(), json!({ "type": "message", "subtype": "tombstone", "ts": ts, "thread_ts": ts, "text": "This message was deleted.", "user": "USLACKBOT" }));
+        } else {
+            messages.remove(ts);
+        }
+    }
+
+    pub fn fail(&self, method: &'static str, fault: Fault) {
+        self.fail_after(method, 0, fault);
+    }
+
+    /// Lets this many calls of a method pass before one fails.
+    pub fn fail_after(&self, method: &'static str, passing: usize, fault: Fault) {
+        self.get().faults.push_back((method, passing, fault));
+    }
+
+    pub fn calls_of(&self, method: &str) -> usize {
+        self.get()
+            .calls
+            .iter()
+            .filter(|(name, _)| name == method)
+            .count()
+    }
+}
+
+/// The parameters that the methods know; one more is an error, as a typing mistake would otherwise change nothing.
+const KNOWN: [(&str, &[&str]); 11] = [
+    ("auth.test", &[]),
+    ("users.list", &["limit", "cursor", "include_locale"]),
+    (
+        "users.conversations",
+        &["types", "exclude_archived", "limit", "cursor", "user"],
+    ),
+    (
+        "conversations.list",
+        &["types", "exclude_archived", "limit", "cursor"],
+    ),
+    ("conversations.members", &["channel", "limit", "cursor"]),
+    (
+        "conversations.info",
+        &["channel", "include_locale", "include_num_members"],
+    ),
+    (
+        "conversations.open",
+        &["channel", "users", "return_im", "prevent_creation"],
+    ),
+    (
+        "chat.postMessage",
+        &[
+            "channel",
+            "text",
+            "blocks",
+            "thread_ts",
+            "unfurl_links",
+            "unfurl_media",
+            "metadata",
+            "mrkdwn",
+            "parse",
+        ],
+    ),
+    (
+        "chat.update",
+        &["channel", "ts", "text", "blocks", "metadata"],
+    ),
+    (
+        "conversations.history",
+        &[
+            "channel",
+            "latest",
+            "oldest",
+            "inclusive",
+            "limit",
+            "cursor",
+            "include_all_metadata",
+        ],
+    ),
+    (
+        "conversations.replies",
+        &[
+            "channel",
+            "ts",
+            "latest",
+            "oldest",
+            "inclusive",
+            "limit",
+            "cursor",
+            "include_all_metadata",
+        ],
+    ),
+];
+
+async fn answer(
+    State(workspace): State<Arc<Mutex<Workspace>>>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+) -> Response {
+    let mut workspace = workspace.lock().unwrap();
+    let method = uri.path().trim_start_matches("/api/").to_owned();
+    let mut parameters: BTreeMap<String, String> = BTreeMap::new();
+    let url = reqwest::Url::parse(&format!("http://x{uri}")).unwrap();
+    parameters.extend(
+        url.query_pairs()
+            .map(|(name, value)| (name.into_owned(), value.into_owned())),
+    );
+    if let Ok(Value::Object(fields)) = serde_json::from_slice(&body) {
+        let text = |value: Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        parameters.extend(fields.into_iter().map(|(name, value)| (name, text(value))));
+    }
+    workspace.calls.push((method.clone(), parameters.clone()));
+    let refuse = |word: &str| json!({ "ok": false, "error": word });
+    if headers
+        .get("authorization")
+        .is_none_or(|value| value != &format!("Bearer {TOKEN}"))
+    {
+        return axum::Json(refuse("invalid_auth")).into_response();
+    }
+    let at = workspace
+        .faults
+        .iter()
+        .position(|(name, passing, _)| *name == method && *passing == 0);
+    let fault = at
+        .and_then(|at| workspace.faults.remove(at))
+        .map(|(_, _, fault)| fault);
+    for (_, passing, _) in workspace
+        .faults
+        .iter_mut()
+        .filter(|(name, passing, _)| *name == method && *passing > 0)
+    {
+        *passing -= 1;
+    }
+    match fault {
+        Some(Fault::Status(status, retry_after)) => {
+            let status = StatusCode::from_u16(status).unwrap();
+            return (status, [("retry-after", retry_after)], "").into_response();
+        }
+        Some(Fault::Refusal(word)) => return axum::Json(refuse(word)).into_response(),
+        Some(Fault::Cut) => {
+            return (
+                [("content-length", "400")],
+                Body::from_stream(futures_util::stream::iter([
+                    Ok::<_, std::io::Error>("{\"ok\":true,".to_owned()),
+                    Err(std::io::Error::other("cut")),
+                ])),
+            )
+                .into_response();
+        }
+        Some(Fault::AnswerLost) | None => {}
+    }
+    let said = match KNOWN.iter().find(|(name, _)| *name == method) {
+        None => refuse("unknown_method"),
+        Some((_, known))
+            if parameters
+                .keys()
+                .any(|name| !known.contains(&name.as_str())) =>
+        {
+            refuse("invalid_arguments")
+        }
+        Some(_) => workspace.say(&method, &parameters),
+    };
+    if matches!(fault, Some(Fault::AnswerLost)) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    ([("x-oauth-scopes", workspace.scopes)], axum::Json(said)).into_response()
+}
+
+impl Workspace {
+    fn say(&mut self, method: &str, parameters: &BTreeMap<String, String>) -> Value {
+        let of = |name: &str| parameters.get(name).map(String::as_str);
+        let refuse = |word: &str| json!({ "ok": false, "error": word });
+        match method {
+            "auth.test" => {
+                json!({ "ok": true, "url": "https://team.slack.com/", "team": "Team", "user_id": "UDAYBRIEF", "bot_id": "BDAYBRIEF" })
+            }
+            "users.list" => self.paged("members", self.users.clone(), of("cursor")),
+            "users.conversations" | "conversations.list" => {
+                let types = of("types").unwrap_or("public_channel");
+                let is_wanted = |channel: &Channel| {
+                    let kind = match channel {
+                        Channel { is_im: true, .. } => "im",
+                        Channel {
+                            is_private: true, ..
+                        } => "private_channel",
+                        _ => "public_channel",
+                    };
+                    types.split(',').any(|wanted| wanted == kind)
+                        && (channel.is_joined || method == "conversations.list")
+                };
+                let channels = self
+                    .channels
+                    .iter()
+                    .filter(|(_, channel)| is_wanted(channel));
+                let channels = channels.map(|(id, channel)| channel.shown(id)).collect();
+                self.paged("channels", channels, of("cursor"))
+            }
+            "conversations.open" => {
+                let user = of("users").unwrap_or_default();
+                let id = format!("D{user}");
+                let channel = self.channels.entry(id.clone()).or_default();
+                (channel.is_im, channel.is_private, channel.is_joined) = (true, true, true);
+                json!({ "ok": true, "channel": { "id": id } })
+            }
+            "chat.postMessage" => self.post(parameters),
+            "chat.update" => {
+                let (id, ts) = (
+                    of("channel").unwrap_or_default(),
+                    of("ts").unwrap_or_default(),
+                );
+                let message = self
+                    .channels
+                    .get_mut(id)
+                    .and_then(|channel| channel.messages.get_mut(ts));
+                let Some(message) = message else {
+                    return refuse("message_not_found");
+                };
+                message["text"] = json!(of("text"));
+                json!({ "ok": true, "channel": id, "ts": ts })
+            }
+            _ => {
+                let id = of("channel").unwrap_or_default();
+                let Some(channel) = self.channels.get(id) else {
+                    return refuse("channel_not_found");
+                };
+                if !channel.is_joined && (channel.is_private || method != "conversations.info") {
+                    return refuse(if channel.is_private {
+                        "channel_not_found"
+                    } else {
+                        "not_in_channel"
+                    });
+                }
+                match method {
+                    "conversations.info" => json!({ "ok": true, "channel": channel.shown(id) }),
+                    "conversations.members" => {
+                        let members = channel.members.iter().map(|member| json!(member)).collect();
+                        self.paged("members", members, of("cursor"))
+                    }
+                    "conversations.history" => self.history(channel, parameters),
+                    _ => self.replies(channel, parameters),
+                }
+            }
+        }
+    }
+
+    fn paged(&self, key: &str, items: Vec<Value>, cursor: Option<&str>) -> Value {
+        let from: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let upto = (from + self.page_size).min(items.len());
+        let next = if upto < items.len() {
+            upto.to_string()
+        } else {
+            String::new()
+        };
+        json!({ "ok": true, key: items[from..upto], "response_metadata": { "next_cursor": next } })
+    }
+
+    fn limit(&self, parameters: &BTreeMap<String, String>) -> usize {
+        let asked: usize = parameters
+            .get("limit")
+            .map_or(100, |limit| limit.parse().unwrap());
+        asked.min(if self.is_capped { 15 } else { self.page_size })
+    }
+
+    fn history(&self, channel: &Channel, parameters: &BTreeMap<String, String>) -> Value {
+        let is_within = |ts: &str| {
+            parameters
+                .get("oldest")
+                .is_none_or(|oldest| ts > oldest.as_str())
+                && parameters
+                    .get("latest")
+                    .is_none_or(|latest| ts < latest.as_str())
+        };
+        let is_top = |message: &Value| {
+            message["thread_ts"].is_null()
+                || message["thread_ts"] == message["ts"]
+                || message["subtype"] == "thread_broadcast"
+        };
+        let listed = channel.messages.iter().rev();
+        let mut listed = listed.filter(|(ts, message)| is_within(ts) && is_top(message));
+        let limit = self.limit(parameters);
+        let messages: Vec<Value> = listed
+            .by_ref()
+            .take(limit)
+            .map(|(ts, _)| channel.counted(ts))
+            .collect();
+        json!({ "ok": true, "messages": messages, "has_more": listed.next().is_some() })
+    }
+
+    fn replies(&self, channel: &Channel, parameters: &BTreeMap<String, String>) -> Value {
+        let root = parameters["ts"].as_str();
+        if !channel.messages.contains_key(root) {
+            return json!({ "ok": false, "error": "thread_not_found" });
+        }
+        let replies = channel.messages.iter().filter(|(ts, message)| {
+            message["thread_ts"] == root
+                && ts.as_str() != root
+                && parameters
+                    .get("oldest")
+                    .is_none_or(|oldest| ts.as_str() > oldest.as_str())
+        });
+        let mut replies = replies.map(|(_, message)| message.clone());
+        let mut messages = vec![channel.counted(root)];
+        messages.extend(replies.by_ref().take(self.limit(parameters)));
+        json!({ "ok": true, "messages": messages, "has_more": replies.next().is_some() })
+    }
+
+    fn post(&mut self, parameters: &BTreeMap<String, String>) -> Value {
+        let blocks: Value = parameters
+            .get("blocks")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        if blocks.as_array().is_some_and(|blocks| blocks.len() > 50) {
+            return json!({ "ok": false, "error": "invalid_blocks" });
+        }
+        if blocks.to_string().chars().count() > 60_000 {
+            return json!({ "ok": false, "error": "msg_blocks_too_long" });
+        }
+        self.posted += 1;
+        let ts = format!("{}.000000", POSTED_AT + self.posted);
+        let parsed = |name: &str| {
+            parameters
+                .get(name)
+                .and_then(|text| serde_json::from_str::<Value>(text).ok())
+        };
+        let mut message = json!({ "type": "message", "ts": ts, "bot_id": "BDAYBRIEF", "user": "UDAYBRIEF", "text": parameters.get("text"), "blocks": blocks });
+        if let Some(metadata) = parsed("metadata") {
+            message["metadata"] = metadata;
+        }
+        if let Some(root) = parameters.get("thread_ts") {
+            message["thread_ts"] = json!(root);
+        }
+        let id = parameters["channel"].clone();
+        self.channels
+            .get_mut(&id)
+            .unwrap()
+            .messages
+            .insert(ts.clone(), message);
+        json!({ "ok": true, "channel": id, "ts": ts })
+    }
+}
+
+impl Channel {
+    fn shown(&self, id: &str) -> Value {
+        json!({ "id": id, "name": self.name, "is_private": self.is_private, "is_im": self.is_im, "is_member": self.is_joined })
+    }
+
+    /// Returns a message as lists show it: with the count of its replies.
+    fn counted(&self, ts: &str) -> Value {
+        let mut message = self.messages[ts].clone();
+        let replies = self
+            .messages
+            .iter()
+            .filter(|(reply, message)| message["thread_ts"] == ts && reply.as_str() != ts);
+        let replies: Vec<&String> = replies.map(|(ts, _)| ts).collect();
+        if let Some(latest) = replies.last() {
+            message["thread_ts"] = json!(ts);
+            message["reply_count"] = json!(replies.len());
+            message["latest_reply"] = json!(latest);
+        }
+        message
+    }
+}
