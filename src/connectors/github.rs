@@ -1,7 +1,7 @@
 //! Issues and pull requests of GitHub repositories, and comments on them.
 //!
 //! Polling is complete by itself: every issue that changed is asked for its whole timeline, so that comments, reviews,
-//! owners and labels come with who did it and when. [`gather`] decides what to ask, [`normalize`] is pure. Comments go out
+//! owners and labels come with who did it and when. `gather` decides what to ask, `normalize` is pure. Comments go out
 //! by [`comments`].
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A Slack workspace, read through an app that the team creates for itself (`slack/manifest.yaml`).
 //!
 //! Polling is complete by itself: channels the app is in, their messages from the newest down, replies, edits, deletions
-//! and who may read what. [`stand`] decides what has to be looked at, [`api`] asks, [`gather`] turns answers into pages;
+//! and who may read what. `stand` decides what has to be looked at, `api` asks, `gather` turns answers into pages;
 //! messages become events the same way as those of an export. Briefings go out by [`dm`].
 
 use std::path::{Path, PathBuf};
