@@ -69,6 +69,12 @@ pub trait Source: Send {
     /// # Errors
     /// When the source as a whole cannot be read; single broken items are `skipped`.
     fn fetch(&mut self, after: Option<&Cursor>) -> impl Future<Output = Result<Page>> + Send;
+
+    /// Hears that something happened to one of its objects (a hook, a push), in the source's own words; the next fetch
+    /// asks for it again. Listings are complete without it, so a source that has no use for hints ignores them.
+    fn hint(&mut self, object: &str) {
+        let _ = object;
+    }
 }
 
 /// A system whose tickets can be commented on.
@@ -169,6 +175,13 @@ macro_rules! connectors {
                 match self {
                     $(Self::$variant(source) => source.fetch(after).await,)*
                     $(Self::$live(source) => source.fetch(after).await,)*
+                }
+            }
+
+            fn hint(&mut self, object: &str) {
+                match self {
+                    $(Self::$variant(source) => source.hint(object),)*
+                    $(Self::$live(source) => source.hint(object),)*
                 }
             }
         }

@@ -3,7 +3,7 @@
 //! [`Daemon::step`] does what is due now and says when it wants to be called again; [`Daemon::run`] sleeps in between,
 //! in one place. Tests call the steps on a simulated clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver};
 use crate::clock::{Clock, LONGEST_SLEEP};
-use crate::connectors::{AnySource, ConnectorConfig};
+use crate::connectors::{AnySource, ConnectorConfig, Source};
 use crate::http::Http;
 use crate::ingest::{self, follow};
 use crate::model::{ConnectorId, Gap, Member, MemberId};
@@ -27,10 +27,16 @@ use crate::schedule;
 use crate::sinks::ChatSink;
 use crate::store::{Store, deliveries, people, progress};
 
+pub mod hints;
+
+use hints::{Hints, Objects};
+
 /// How long a briefing waits for one last look at the sources.
 const LAST_FETCH: SignedDuration = SignedDuration::from_secs(30);
 /// How long a briefing that could not be made is left alone.
 const HELD_BACK: SignedDuration = SignedDuration::from_mins(5);
+/// How long a hint waits for others.
+const AFTER_HINT: Duration = Duration::from_secs(1);
 /// The shortest sleep, so that nothing that is due for ever keeps the machine busy.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
 
@@ -74,8 +80,12 @@ pub struct Daemon<S> {
     sync_every: SignedDuration,
     clock: Clock,
     token: CancellationToken,
-    /// When the sources were last looked at.
+    /// When all sources were last looked at.
     synced_at: Option<Timestamp>,
+    /// When any source was last looked at: windows end after it.
+    read_at: Option<Timestamp>,
+    /// What sources said themselves since they were last looked at.
+    hints: Hints,
     /// What is wrong with a source, so that it is logged once.
     troubles: BTreeMap<ConnectorId, Trouble>,
     /// The last date that needs nothing more, by member; the outbox knows too, but is slower to ask.
@@ -84,6 +94,14 @@ pub struct Daemon<S> {
     held: BTreeMap<MemberId, (String, Timestamp)>,
     /// Whether the index could not follow the log.
     is_index_behind: bool,
+}
+
+/// Which sources are read.
+enum Which {
+    /// All of them; some said what to look at.
+    All(Objects),
+    /// Those that said that something happened.
+    Hinted(Objects),
 }
 
 /// Why a source is not up to date.
@@ -115,11 +133,18 @@ impl<S: ChatSink + Clone> Daemon<S> {
             clock,
             token,
             synced_at: None,
+            read_at: None,
+            hints: Hints::default(),
             troubles: BTreeMap::new(),
             settled: BTreeMap::new(),
             held: BTreeMap::new(),
             is_index_behind: false,
         }
+    }
+
+    /// Returns where sources that push can say that something happened; it is cheap to clone.
+    pub fn hints(&self) -> Hints {
+        self.hints.clone()
     }
 
     /// Runs until the token is cancelled. A briefing that has begun is finished first.
@@ -135,6 +160,13 @@ impl<S: ChatSink + Clone> Daemon<S> {
             tokio::select! {
                 () = self.token.cancelled() => {}
                 () = tokio::time::sleep(wait.clamp(SHORTEST_SLEEP, LONGEST_SLEEP)) => {}
+                () = self.hints.wait() => {
+                    // Things seldom happen alone, and a source that pushes a lot is not asked all the time.
+                    tokio::select! {
+                        () = self.token.cancelled() => {}
+                        () = tokio::time::sleep(AFTER_HINT) => {}
+                    }
+                }
             }
         }
         info!("Stopped");
@@ -158,7 +190,8 @@ impl<S: ChatSink + Clone> Daemon<S> {
             Some(at) => at.checked_add(self.sync_every)? <= now,
             None => true,
         };
-        if is_sync_due || !due.is_empty() {
+        let hinted = self.hints.take();
+        if is_sync_due || !due.is_empty() || !hinted.is_empty() {
             // Nobody's start waits for a long reading; it goes on where it was cut.
             let first_start = self.next_start(now);
             let limit = match first_start {
@@ -166,10 +199,15 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 _ => LAST_FETCH,
             };
             let token = self.token.clone();
+            let which = if is_sync_due || !due.is_empty() {
+                Which::All(hinted)
+            } else {
+                Which::Hinted(hinted)
+            };
             tokio::select! {
                 // Each page is stored with its cursor, so a reading may be cut anywhere.
                 () = token.cancelled() => return Ok(now),
-                done = self.sync(limit) => done?,
+                done = self.sync(limit, which) => done?,
             }
         }
         for member in due {
@@ -188,7 +226,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             return Ok(());
         };
         // Windows end before `upto`: what the last look at the sources brought belongs to this one.
-        let now = match self.synced_at {
+        let now = match self.read_at {
             Some(at) => self
                 .clock
                 .now()
@@ -316,16 +354,30 @@ impl<S: ChatSink + Clone> Daemon<S> {
             .collect()
     }
 
-    /// Reads every source, side by side, each on its own.
-    async fn sync(&mut self, limit: SignedDuration) -> Result<()> {
+    /// Reads sources side by side, each on its own.
+    async fn sync(&mut self, limit: SignedDuration, which: Which) -> Result<()> {
         let limit_secs = limit.as_secs();
         let limit = Duration::try_from(limit).unwrap_or_default();
         let mut sources = std::mem::take(&mut self.sources);
-        let open = self.connectors.keys().map(|id| (id, sources.remove(id)));
+        let (is_all, mut objects) = match which {
+            Which::All(objects) => (true, objects),
+            Which::Hinted(objects) => (false, objects),
+        };
+        let open: Vec<_> = self
+            .connectors
+            .keys()
+            .filter_map(|id| match objects.remove(id) {
+                Some(objects) => Some((id, sources.remove(id), objects)),
+                None => is_all.then(|| (id, sources.remove(id), BTreeSet::new())),
+            })
+            .collect();
+        // Who is not asked now keeps what it knows.
+        self.sources = sources;
         let this = &*self;
-        let readings = open.map(async |(id, mut source)| {
+        let readings = open.into_iter().map(async |(id, mut source, objects)| {
             // A source that is cut off keeps what it has learned about people and places.
-            let read = tokio::time::timeout(limit, this.sync_one(id, &mut source)).await;
+            let read = this.sync_one(id, &mut source, &objects);
+            let read = tokio::time::timeout(limit, read).await;
             (id.clone(), read, source)
         });
         let readings = join_all(readings).await;
@@ -347,7 +399,10 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 }
             }
         }
-        self.synced_at = Some(self.clock.now());
+        self.read_at = Some(self.clock.now());
+        if is_all {
+            self.synced_at = self.read_at;
+        }
         if events > 0 {
             info!(events, "Read {events} new events");
         }
@@ -359,11 +414,19 @@ impl<S: ChatSink + Clone> Daemon<S> {
         Ok(())
     }
 
-    async fn sync_one(&self, id: &ConnectorId, source: &mut Option<AnySource>) -> Result<usize> {
+    async fn sync_one(
+        &self,
+        id: &ConnectorId,
+        source: &mut Option<AnySource>,
+        objects: &BTreeSet<String>,
+    ) -> Result<usize> {
         let source = match source {
             Some(source) => source,
             None => source.insert(self.connectors[id].open(id, &self.base, &self.http)?),
         };
+        for object in objects {
+            source.hint(object);
+        }
         let now = || self.clock.now();
         let synced = ingest::sync(&self.store, id, source, &self.roster, now, |_, _| {}).await?;
         Ok(synced.events)

@@ -191,3 +191,29 @@ fn an_own_ticket_that_is_due_needs_its_owner() {
     assert!(line.facts.contains("due today") && line.carried, "{line:?}");
     world.check();
 }
+
+#[test]
+fn a_hint_brings_the_reading_of_its_source_forward_and_of_no_other() {
+    let mut world = world();
+    world.run_until("2026-11-19T20:00:00Z");
+    let id = world.chat(
+        "general",
+        "2026-11-19T20:01:00Z",
+        "bo",
+        "one more thing about the harbors",
+    );
+    let event = daybrief::model::EventId::new(&"chat".into(), id);
+    let is_there = |world: &World| {
+        let event = event.clone();
+        let found = world
+            .store()
+            .read_now(|c| daybrief::store::events::present(c, &event));
+        found.unwrap().is_some()
+    };
+    world.hint("tracker", "2026-11-19T20:02:00Z");
+    assert!(!is_there(&world), "another source said something");
+    world.hint("chat", "2026-11-19T20:03:00Z");
+    assert!(is_there(&world));
+    world.run_until("2026-11-20T12:00:00Z");
+    world.check();
+}

@@ -277,6 +277,16 @@ impl World {
         self.daemon = Some(daemon);
     }
 
+    /// A source says by itself that something happened; the daemon takes its next step at a moment.
+    pub fn hint(&mut self, connector: &str, moment: &str) {
+        self.clock.move_to(at(moment));
+        self.write_sources();
+        let mut daemon = self.daemon.take().expect("the world has run");
+        daemon.hints().give(&connector.into(), None);
+        self.runtime.block_on(daemon.step()).unwrap();
+        self.daemon = Some(daemon);
+    }
+
     /// The daemon dies as it stands; the next run starts a new one on the same folder.
     pub fn crash(&mut self) {
         self.daemon = None;
