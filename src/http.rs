@@ -27,6 +27,8 @@ use crate::clock::Clock;
 
 pub mod limits;
 pub mod openai;
+#[cfg(test)]
+mod recorded;
 mod retry;
 mod throttle;
 mod transport;
@@ -34,6 +36,8 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use recorded::Recorded;
 pub use throttle::Pace;
 
 /// One request on its way out. Its body is in memory, so that it can be sent again.

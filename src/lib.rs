@@ -72,3 +72,6 @@ pub mod sinks;
 
 pub mod cli;
 pub mod daemon;
+
+#[cfg(test)]
+pub(crate) mod spec_check;

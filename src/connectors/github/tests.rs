@@ -8,10 +8,11 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connectors::Tracker;
-use crate::http::Options;
+use crate::http::{Options, Recorded};
 use crate::ingest::{self, Synced};
 use crate::model::{Markdown, ThreadId};
 use crate::roster::Roster;
+use crate::spec_check::{Spec, check_if_shared};
 use crate::store::{Store, audiences};
 
 struct Here {
@@ -20,6 +21,7 @@ struct Here {
     store: Store,
     clock: Clock,
     http: Http,
+    sent: Recorded,
     more: String,
     source: Option<GithubSource>,
 }
@@ -44,11 +46,13 @@ impl Here {
         std::fs::write(dir.path().join("token"), TOKEN).unwrap();
         let fake = Fake::start().await;
         fake.repository(REPO, "public");
+        let (http, sent) = Recorded::http(options, clock.clone());
         Here {
             fake,
             dir,
             store: Store::in_memory().unwrap(),
-            http: Http::new(options, clock.clone()),
+            http,
+            sent,
             clock,
             more: String::new(),
             source: None,
@@ -190,6 +194,17 @@ fn fill(fake: &Fake) {
             &format!("issue {number}"),
         );
     }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        check_if_shared(described, &self.sent.calls());
+    }
+}
+
+/// Returns GitHub's own description of its calls.
+fn described() -> Spec {
+    Spec::open("github/github-rest.trimmed.openapi.json.gz")
 }
 
 #[tokio::test]
@@ -563,4 +578,35 @@ fn a_table_that_cannot_be_right_is_refused() {
             .to_string();
         assert!(error.contains(expected), "{error}");
     }
+}
+
+#[tokio::test]
+#[ignore = "reads the folder that DAYBRIEF_SHARED names"]
+async fn every_request_is_one_that_github_describes() {
+    let mut here = Here::new().await;
+    fill(&here.fake);
+    here.fake.repository("team/secret", "private");
+    here.more = format!("repositories = [\"{REPO}\", \"team/secret\"]");
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    let config = here.config();
+    let checked = config
+        .check(&"code".into(), here.dir.path(), &here.http)
+        .await;
+    checked.unwrap();
+    let comments = config
+        .comments(&"code".into(), here.dir.path(), &here.http)
+        .unwrap();
+    let ticket = ThreadId::new(&"code".into(), format!("{REPO}#4"));
+    for text in ["Ana knows this best", "Bo does"] {
+        comments
+            .comment(&ticket, "suggest", &Markdown(text.into()))
+            .await
+            .unwrap();
+    }
+    let operations = described().check(&here.sent.calls());
+    let known = ["x"];
+    assert_eq!(
+        operations.iter().map(String::as_str).collect::<Vec<_>>(),
+        known
+    );
 }

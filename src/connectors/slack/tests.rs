@@ -6,9 +6,10 @@ use super::fake::{Fake, Fault, TOKEN};
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::Options;
+use crate::http::{Options, Recorded};
 use crate::ingest::{self, Synced};
 use crate::roster::Roster;
+use crate::spec_check::{Spec, check_if_shared};
 use crate::store::{Store, audiences, people};
 
 /// A daybrief that reads the fake.
@@ -18,6 +19,7 @@ struct Here {
     store: Store,
     clock: Clock,
     http: Http,
+    sent: Recorded,
     more: String,
     source: Option<SlackSource>,
 }
@@ -42,11 +44,13 @@ impl Here {
         std::fs::write(dir.path().join("token"), TOKEN).unwrap();
         let fake = Fake::start().await;
         fake.channel("C1", "general");
+        let (http, sent) = Recorded::http(options, clock.clone());
         Here {
             fake,
             dir,
             store: Store::in_memory().unwrap(),
-            http: Http::new(options, clock.clone()),
+            http,
+            sent,
             clock,
             more: String::new(),
             source: None,
@@ -155,6 +159,25 @@ impl Here {
             })
             .unwrap()
     }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        check_if_shared(described, &self.sent.calls());
+    }
+}
+
+/// Returns Slack's own description of its methods, with what came after the archived one.
+pub(super) fn described() -> Spec {
+    Spec::open("slack/slack-web-api.trimmed.swagger2.json")
+        .under("/api")
+        // Message metadata is of 2022, the description of 2021.
+        .newer("get /conversations.history", &["include_all_metadata"])
+        .newer("get /conversations.replies", &["include_all_metadata"])
+        .newer("post /chat.postMessage", &["metadata"])
+        .newer("post /chat.update", &["metadata"])
+        // It was left out of the trimmed description.
+        .newer("post /apps.connections.open", &[])
 }
 
 #[tokio::test]
@@ -581,5 +604,52 @@ async fn a_hundred_thousand_messages_are_read_at_the_speed_of_the_api() {
         begun.elapsed() < Duration::from_secs(30),
         "{:?}",
         begun.elapsed()
+    );
+}
+
+#[tokio::test]
+#[ignore = "reads the folder that DAYBRIEF_SHARED names"]
+async fn every_request_is_one_that_slack_describes() {
+    let mut here = busy().await;
+    here.more = "private_channels = true".into();
+    here.sync(0).await.unwrap();
+    here.fake.get().channels.get_mut("C3").unwrap().is_joined = false;
+    here.sync(20).await.unwrap();
+    let config = here.config();
+    let checked = config
+        .check(&"office".into(), here.dir.path(), &here.http)
+        .await;
+    checked.unwrap();
+    let client = config
+        .client(&"office".into(), here.dir.path(), &here.http)
+        .unwrap();
+    let dm = super::dm::Dm::new(client, "UANA");
+    assert!(dm.is_new().await.unwrap());
+    let post = super::dm::Post {
+        text: "Quiet night".into(),
+        blocks: vec![json!({ "type": "rich_text", "elements": [] })],
+    };
+    here.fake
+        .fail_after("chat.postMessage", 1, Fault::AnswerLost);
+    dm.send("ana-2026-11-23", &[post.clone(), post])
+        .await
+        .unwrap();
+    assert!(dm.find("ana-2026-11-23").await.unwrap().is_some());
+    let operations = described().check(&here.sent.calls());
+    let known = [
+        "get /auth.test",
+        "get /conversations.history",
+        "get /conversations.info",
+        "get /conversations.list",
+        "get /conversations.members",
+        "get /conversations.replies",
+        "get /users.conversations",
+        "get /users.list",
+        "post /chat.postMessage",
+        "post /conversations.open",
+    ];
+    assert_eq!(
+        operations.iter().map(String::as_str).collect::<Vec<_>>(),
+        known
     );
 }
