@@ -39,6 +39,43 @@ pub fn named(
     Ok(SecretString::from(text))
 }
 
+/// Returns the password that a table names by `password_env` or `password_file`; it may hold spaces.
+///
+/// # Errors
+/// As [`named`].
+pub fn password(
+    table: &str,
+    env: Option<&str>,
+    file: Option<&Path>,
+    base: &Path,
+) -> Result<SecretString> {
+    let text = match (env, file) {
+        (Some(name), None) => std::env::var(name).ok().with_context(|| {
+            format!("password_env under [{table}]: the environment variable {name} is not set")
+        })?,
+        (None, Some(file)) => {
+            let path: PathBuf = base.join(file);
+            std::fs::read_to_string(&path).with_context(|| {
+                format!(
+                    "password_file under [{table}]: cannot read {}",
+                    path.display()
+                )
+            })?
+        }
+        (None, None) => bail!(
+            "[{table}] names no password: set password_env to the name of an environment variable, or password_file to a file"
+        ),
+        (Some(_), Some(_)) => {
+            bail!("[{table}] names both password_env and password_file; keep one")
+        }
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() || text.contains(['\r', '\n', '\0']) {
+        bail!("the password that [{table}] names is empty or has more than one line");
+    }
+    Ok(SecretString::from(text))
+}
+
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
@@ -73,5 +110,17 @@ mod tests {
             assert!(error.contains(expected), "{error}");
             assert!(!error.contains("heim"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_password_may_hold_spaces_but_only_one_line() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::write(base.path().join("app"), "ab cd ef\n").unwrap();
+        std::fs::write(base.path().join("two"), "ab\ncd\n").unwrap();
+        let read = |file: &str| password("sinks.mail", None, Some(Path::new(file)), base.path());
+        assert_eq!(read("app").unwrap().expose_secret(), "ab cd ef");
+        assert!(read("two").unwrap_err().to_string().contains("one line"));
+        let none = password("sinks.mail", None, None, base.path()).unwrap_err();
+        assert!(none.to_string().contains("names no password"));
     }
 }
