@@ -5,6 +5,7 @@
 //! [`Citation`](crate::model::Citation): text from outside makes none. Everything here is pure.
 
 pub mod here;
+pub mod html;
 pub mod json;
 pub mod lines;
 pub mod links;
@@ -26,6 +27,7 @@ mod sample;
 mod tests;
 
 pub use here::Here;
+pub use html::html;
 pub use json::{from_json, json_line, summary_of, to_json};
 pub use markdown::markdown;
 pub use plain::plain;

@@ -47,6 +47,8 @@ pub enum Format {
     Markdown,
     /// As Slack messages: the body of `chat.postMessage`, one a line.
     Slack,
+    /// As in a mail.
+    Html,
     /// For a program.
     Json,
 }
@@ -91,6 +93,7 @@ impl Brief {
         let text = match format {
             Format::Json => render::json_line(&render::to_json(&briefing)),
             Format::Markdown => render::markdown(&briefing, member, now),
+            Format::Html => render::html(&briefing, member, now),
             Format::Slack => slack_lines(&briefing, member, now),
             Format::Text => render::terminal(&briefing, member, now, &output::screen()),
         };

@@ -178,6 +178,43 @@ proptest! {
     }
 
     #[test]
+    fn nothing_from_outside_becomes_html(briefing in poison(), is_large in any::<bool>()) {
+        let mut briefing = briefing;
+        if is_large {
+            let items: Vec<_> = briefing.items.iter().cycle().take(60).cloned().collect();
+            briefing.items = items;
+        }
+        let text = html(&briefing, &sample::member(), sample::now());
+        prop_assert!(text.len() <= super::html::MAX_BYTES, "{} bytes", text.len());
+        let own = own_links(&briefing);
+        let mut links = Vec::new();
+        let mut rest = text.as_str();
+        while let Some(at) = rest.find('<') {
+            let end = at + rest[at..].find('>').unwrap();
+            let tag = &rest[at..=end];
+            let name = tag.trim_matches(['<', '>', '/', '!']).split([' ', '>']).next().unwrap();
+            const KNOWN: [&str; 13] =
+                ["doctype", "html", "head", "meta", "title", "body", "div", "h1", "h2", "b", "span", "a", "hr"];
+            prop_assert!(KNOWN.contains(&name), "{}", tag);
+            for attribute in ["src=", " on", "url(", "background", "<style", "position"] {
+                prop_assert!(!tag.contains(attribute), "{}", tag);
+            }
+            if let Some(address) = tag.strip_prefix("<a href=\"") {
+                links.push(address[..address.find('"').unwrap()].replace("&amp;", "&"));
+            }
+            rest = &rest[end + 1..];
+        }
+        prop_assert!(links.iter().all(|link| own.contains(link)), "{:?}", links);
+        if !is_large && text.matches('…').count() == 0 {
+            links.sort();
+            prop_assert_eq!(links, own);
+        }
+        for (at, _) in text.match_indices('@') {
+            prop_assert_eq!(text[at + 1..].chars().next(), Some(WORD_JOINER));
+        }
+    }
+
+    #[test]
     fn escaped_text_reads_letter_by_letter(outside in hostile::text()) {
         let escaped = format!("- {}", super::markdown::escape(&outside));
         let mut read = String::new();

@@ -112,6 +112,24 @@ fn a_full_briefing_on_a_narrow_screen() {
 }
 
 #[test]
+fn a_full_briefing_as_html() {
+    let text = html(&sample::full(), &sample::member(), sample::now());
+    assert!(text.len() < 8_000, "{} bytes", text.len());
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_quiet_morning_as_html_is_one_line() {
+    let text = html(&sample::quiet(), &sample::member(), sample::now());
+    assert_eq!(
+        text.matches("<div").count(),
+        2 + sample::quiet().gaps.len(),
+        "{text}"
+    );
+    assert!(text.contains("Quiet"));
+}
+
+#[test]
 fn a_full_briefing_as_markdown() {
     insta::assert_snapshot!(markdown(&sample::full(), &sample::member(), sample::now()), @r##"
     # Good morning Becki
