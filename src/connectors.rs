@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::http::Http;
-use crate::model::{ConnectorId, Event, Markdown, Person, Space, Thread, ThreadId};
+use crate::model::{ConnectorId, Event, Person, Space, Thread};
 
 pub mod files;
 pub mod github;
@@ -22,9 +22,11 @@ pub mod secret;
 pub mod slack;
 pub mod slack_export;
 pub mod tickets;
+pub mod tracker;
 pub mod transcripts;
 
 use files::FileSource;
+pub use tracker::Tracker;
 
 /// How far a source has been read; opaque to everyone but its connector, stored with the page it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,30 +77,6 @@ pub trait Source: Send {
     fn hint(&mut self, object: &str) {
         let _ = object;
     }
-}
-
-/// A system whose tickets can be commented on.
-pub trait Tracker: Send + Sync {
-    /// Puts a comment on a ticket, or replaces the one that the same key put there before; a comment that says the same
-    /// already is left alone. Returns where it is.
-    ///
-    /// # Errors
-    /// When the system refuses, or when nobody can say whether the comment is there; the same call again is safe.
-    fn comment(
-        &self,
-        ticket: &ThreadId,
-        key: &str,
-        text: &Markdown,
-    ) -> impl Future<Output = Result<Commented>> + Send;
-}
-
-/// A comment of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commented {
-    /// Its page.
-    pub url: String,
-    /// Whether anything was written.
-    pub is_changed: bool,
 }
 
 /// Something that `daybrief check` found out about a system.

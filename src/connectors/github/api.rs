@@ -204,8 +204,16 @@ impl Client {
     ) -> Result<T, GithubError> {
         let mut call = self.call(operation, self.address(path, &[])?)?;
         call.scope = Scope::new(format!("{}/write", self.id), WRITES);
-        let call = call.with_json(method, body).effect(Effect::Write);
-        Ok(self.send(call).await?.json(operation)?)
+        call.method = method.clone();
+        if !body.is_null() {
+            call = call.with_json(method, body);
+        }
+        let mut answer = self.send(call.effect(Effect::Write)).await?;
+        // What is deleted has nothing to say.
+        if answer.body.is_empty() {
+            answer.body = "null".into();
+        }
+        Ok(answer.json(operation)?)
     }
 
     fn call(&self, operation: &str, url: Url) -> Result<Call, GithubError> {
@@ -414,4 +422,18 @@ pub struct Happening {
     pub assignee: Option<User>,
     /// Who is asked for a review.
     pub requested_reviewer: Option<User>,
+}
+
+/// Somebody's reaction to a comment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Reaction {
+    /// `+1`, `-1`, `heart` …
+    #[serde(deserialize_with = "tolerant::text")]
+    pub content: String,
+    /// Who.
+    pub user: Option<User>,
+    /// When.
+    #[serde(deserialize_with = "tolerant::text")]
+    pub created_at: String,
 }

@@ -36,6 +36,8 @@ pub struct Issue {
     pub timeline: Vec<Value>,
     pub comments: Vec<Value>,
     pub inline: Vec<Value>,
+    /// Reactions to its comments, by the comment's number.
+    pub reactions: BTreeMap<u64, Vec<Value>>,
 }
 
 #[derive(Default)]
@@ -324,6 +326,25 @@ impl Hub {
                     .flat_map(|issue| issue.comments.clone())
                     .collect(),
             )),
+            ["issues", "comments", id] if method == Method::DELETE => {
+                let id: u64 = id.parse().ok()?;
+                for issue in repository.issues.values_mut() {
+                    issue.comments.retain(|comment| comment["id"] != id);
+                }
+                Some(Value::Null)
+            }
+            ["issues", "comments", id, "reactions"] => {
+                let id: u64 = id.parse().ok()?;
+                let mut issues = repository.issues.values();
+                Some(
+                    issues
+                        .find_map(|issue| issue.reactions.get(&id))
+                        .into_iter()
+                        .flatten()
+                        .cloned()
+                        .collect(),
+                )
+            }
             ["issues", "comments", id] => {
                 let mut comments = repository
                     .issues
@@ -368,6 +389,32 @@ impl Hub {
                         Some(comment)
                     }
                     ("issues", ["comments"]) => Some(Value::Array(issue.comments.clone())),
+                    ("issues", ["assignees", login]) => {
+                        let listed = repository.collaborators.as_ref()?;
+                        listed
+                            .iter()
+                            .any(|own| own.eq_ignore_ascii_case(login))
+                            .then_some(Value::Null)
+                    }
+                    ("issues", ["assignees"]) => {
+                        let login = body["assignees"][0].as_str()?;
+                        let owners = issue.fields["assignees"].as_array_mut().unwrap();
+                        owners.retain(|owner| owner["login"] != login);
+                        if method == Method::POST {
+                            owners.push(user(login));
+                        }
+                        Some(issue.fields.clone())
+                    }
+                    ("issues", ["labels", gone @ ..]) => {
+                        let labels = issue.fields["labels"].as_array_mut().unwrap();
+                        match gone {
+                            [gone] => {
+                                labels.retain(|label| label["name"] != gone.replace("%20", " "))
+                            }
+                            _ => labels.push(json!({ "name": body["labels"][0] })),
+                        }
+                        Some(Value::Array(labels.clone()))
+                    }
                     ("pulls", ["comments"]) => Some(Value::Array(issue.inline.clone())),
                     _ => None,
                 }

@@ -8,9 +8,10 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::connectors::Tracker;
+use crate::connectors::tracker::Assigned;
 use crate::http::{Options, Recorded};
 use crate::ingest::{self, Synced};
-use crate::model::{Markdown, ThreadId};
+use crate::model::{Handle, Markdown, ThreadId};
 use crate::roster::Roster;
 use crate::spec_check::{Spec, check_if_shared};
 use crate::store::{Store, audiences};
@@ -523,6 +524,104 @@ async fn a_comment_of_ours_is_edited_instead_of_repeated_whatever_is_lost() {
         .into_iter()
         .filter(|line| line.contains("daybrief:"));
     assert_eq!(ours.count(), 0, "and what we wrote is no news");
+}
+
+#[tokio::test]
+async fn an_owner_and_a_label_are_given_once_and_never_over_somebody_else() {
+    let here = Here::new().await;
+    here.fake.open(REPO, 1, &on(22, "09:00"), "Ana", "one");
+    let tracker = here
+        .config()
+        .comments(&"code".into(), here.dir.path(), &here.http)
+        .unwrap();
+    let ticket = ThreadId::new(&"code".into(), format!("{REPO}#1"));
+    let handle = |login: &str| Handle::new(&"code".into(), login);
+    let (ana, zoe) = (handle("ana"), handle("zoe"));
+    let assign = async |to: &Handle| tracker.assign(&ticket, to).await.unwrap();
+    assert_eq!(assign(&zoe).await, Assigned::Impossible);
+    here.fake.fail("POST", Fault::AnswerLost);
+    assert_eq!(assign(&ana).await, Assigned::Done);
+    assert_eq!(assign(&ana).await, Assigned::Already);
+    assert_eq!(assign(&zoe).await, Assigned::Owned(ana.clone()));
+    assert!(!tracker.unassign(&ticket, &zoe).await.unwrap());
+    here.fake.fail("DELETE", Fault::AnswerLost);
+    assert!(tracker.unassign(&ticket, &ana).await.unwrap());
+    assert!(!tracker.unassign(&ticket, &ana).await.unwrap());
+
+    here.fake.fail("POST", Fault::AnswerLost);
+    assert!(tracker.add_label(&ticket, "needs owner").await.unwrap());
+    assert!(!tracker.add_label(&ticket, "Needs Owner").await.unwrap());
+    assert!(tracker.remove_label(&ticket, "needs owner").await.unwrap());
+    assert!(!tracker.remove_label(&ticket, "needs owner").await.unwrap());
+    let fields = here.fake.get().repositories[REPO].issues[&1].fields.clone();
+    assert_eq!(
+        (&fields["assignees"], &fields["labels"]),
+        (&json!([]), &json!([]))
+    );
+}
+
+#[tokio::test]
+async fn what_people_make_of_a_suggestion_is_told_and_what_we_did_is_not() {
+    let here = Here::new().await;
+    here.fake.open(REPO, 1, &on(22, "09:00"), "Ana", "one");
+    let tracker = here
+        .config()
+        .comments(&"code".into(), here.dir.path(), &here.http)
+        .unwrap();
+    let ticket = ThreadId::new(&"code".into(), format!("{REPO}#1"));
+    let said = Markdown("Ana knows this best".into());
+    let receipt = tracker.comment(&ticket, "suggest", &said).await.unwrap();
+    let found = tracker.find(&ticket, "suggest").await.unwrap().unwrap();
+    assert_eq!((&found.id, &found.url), (&receipt.id, &receipt.url));
+    let reactions = |by: &str, content: &str| json!({ "content": content, "user": user(by), "created_at": on(23, "09:00") });
+    here.fake
+        .get()
+        .repositories
+        .get_mut(REPO)
+        .unwrap()
+        .issues
+        .get_mut(&1)
+        .unwrap()
+        .reactions
+        .insert(
+            receipt.id.parse().unwrap(),
+            vec![
+                reactions("Ana", "+1"),
+                reactions("bo", "-1"),
+                reactions("daybrief", "+1"),
+                reactions("Cy", "eyes"),
+            ],
+        );
+    here.fake.comment(REPO, 1, &on(22, "10:00"), "Cy", "/take");
+    here.fake.comment(REPO, 1, &on(23, "10:00"), "bo", "not me");
+    here.fake
+        .comment(REPO, 1, &on(23, "11:00"), "Ana", "Thanks.\n/take");
+    for (at, by, to) in [("12:00", "daybrief", "zoe"), ("13:00", "bo", "Cy")] {
+        let more = json!({ "assignee": user(to) });
+        here.fake.happen(REPO, 1, &on(23, at), by, "assigned", more);
+    }
+    let verdicts = async || {
+        let since = on(23, "08:00").parse().unwrap();
+        let verdicts = tracker.verdicts(&ticket, "suggest", since).await.unwrap();
+        let shown = verdicts.iter().map(|verdict| {
+            let by = verdict.by.as_ref().map_or("-", |by| &by.id);
+            format!("{by} {:?}", verdict.kind)
+        });
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        verdicts().await,
+        [
+            "ana Liked",
+            "bo Disliked",
+            "bo Declined",
+            "ana Taken",
+            "bo Owner(Some(code/cy))"
+        ]
+    );
+    assert!(tracker.withdraw(&ticket, "suggest").await.unwrap());
+    assert!(!tracker.withdraw(&ticket, "suggest").await.unwrap());
+    assert_eq!(verdicts().await[0], "- Removed");
 }
 
 #[tokio::test]
