@@ -205,7 +205,13 @@ impl Drop for Here {
 
 /// Returns GitHub's own description of its calls.
 fn described() -> Spec {
+    // The description at hand is cut to fewer calls than there are.
     Spec::open("github/github-rest.trimmed.openapi.json.gz")
+        .newer("get /repos/team/parser/issues/comments/1/reactions", &[])
+        .newer(
+            "delete /repos/team/parser/issues/1/labels/needs%20owner",
+            &[],
+        )
 }
 
 #[tokio::test]
