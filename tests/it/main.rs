@@ -6,5 +6,6 @@ mod config;
 mod delivery;
 mod process;
 mod time;
+mod transport;
 mod triage;
 mod world;

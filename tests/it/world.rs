@@ -5,20 +5,24 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, bail};
-use daybrief::brief::Style;
+use daybrief::brief::replay::replay;
+use daybrief::brief::{Style, render};
 use daybrief::clock::Clock;
 use daybrief::config::Config;
 use daybrief::daemon::{Daemon, Parts};
-use daybrief::http::Http;
-use daybrief::model::{Briefing, MemberId};
+use daybrief::http::{Http, Options as HttpOptions};
+use daybrief::model::{Briefing, Member, MemberId};
 use daybrief::roster::Roster;
 use daybrief::schedule;
 use daybrief::sinks::{ChatSink, Found, Message, Receipt};
-use daybrief::store::{Store, audiences, deliveries, events};
+use daybrief::store::{Store, audiences, deliveries, events, people};
 use daybrief_index::{Index, Options};
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+
+use crate::transport::Pages;
 
 /// What the sink does with the next messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +87,9 @@ pub struct World {
     pub clock: Clock,
     pub sink: Memory,
     pub quiet_line: bool,
+    /// What the network answers; files need none of it.
+    pub pages: Pages,
+    began: Timestamp,
     daemon: Option<Daemon<Memory>>,
     runtime: tokio::runtime::Runtime,
     is_checked: bool,
@@ -102,6 +109,8 @@ impl World {
             clock: Clock::simulated(at(now)),
             sink: Memory::default(),
             quiet_line: true,
+            pages: Pages::default(),
+            began: at(now),
             daemon: None,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             is_checked: false,
@@ -130,6 +139,18 @@ impl World {
             .or_default()
             .push(message);
         format!("{}:{ts}", channel.trim_start_matches('~'))
+    }
+
+    /// Writes an answer within the thread of a message.
+    pub fn reply(&mut self, root: &str, when: &str, who: &str, text: &str) -> String {
+        let (channel, ts) = root.split_once(':').unwrap();
+        let id = self.chat(channel, when, who, text);
+        let messages = self.messages.get_mut(channel).unwrap();
+        messages.last_mut().unwrap()["thread_ts"] = json!(ts);
+        for message in messages.iter_mut().filter(|message| message["ts"] == ts) {
+            message["thread_ts"] = json!(ts);
+        }
+        id
     }
 
     pub fn ticket(&mut self, ticket: Value) {
@@ -240,7 +261,15 @@ impl World {
         let parts = Parts {
             connectors: config.connectors,
             base: config.base,
-            http: Http::new(Default::default(), self.clock.clone()),
+            http: Http::over(
+                self.pages.clone(),
+                HttpOptions {
+                    is_paced: false,
+                    attempts: 1,
+                    ..HttpOptions::default()
+                },
+                self.clock.clone(),
+            ),
             index: Index::open(
                 &self.path("index"),
                 &store.log_uuid().unwrap(),
@@ -315,14 +344,21 @@ impl World {
     /// Checks what must hold after every simulation.
     pub fn check(&mut self) {
         self.is_checked = true;
+        self.pages.check();
+        assert!(self.daemon.is_some(), "the world never ran");
         let sent = self.sent();
         let keys: BTreeSet<&String> = sent.iter().map(|(key, ..)| key).collect();
         assert_eq!(keys.len(), sent.len(), "a briefing was sent twice");
-        assert!(self.daemon.is_some(), "the world never ran");
-        let store = self.store();
-        let members = self.loaded().members(self.clock.now()).unwrap();
+        let config = self.loaded();
         let now = self.clock.now();
-        store
+        let members = config.members(now).unwrap();
+        let roster = Roster::new(
+            members.clone(),
+            config.teams(now).unwrap(),
+            Vec::new(),
+            Vec::new(),
+        );
+        self.store()
             .read_now(|c| {
                 let doubled: u64 = c.query_row(
                     "SELECT count(*) - count(DISTINCT connector || ' ' || id) FROM events",
@@ -331,34 +367,12 @@ impl World {
                 )?;
                 assert_eq!(doubled, 0, "an event is stored twice");
                 for member in &members {
-                    let readable = audiences::readable_by(c, Some(member))?;
-                    for (_, _, briefing) in sent
-                        .iter()
-                        .filter(|(.., briefing)| briefing.member == member.id)
-                    {
-                        for item in &briefing.items {
-                            assert!(!item.citations.is_empty(), "a line without a citation");
-                            for citation in &item.citations {
-                                let audience = events::present(c, &citation.event)?
-                                    .expect("a citation of nothing")
-                                    .audience;
-                                assert!(
-                                    readable.contains(&audience),
-                                    "{} was shown {}",
-                                    member.id,
-                                    citation.event
-                                );
-                            }
-                        }
-                    }
-                    let last = deliveries::latest(c, Some(&member.id), 1)?;
-                    if let Some(last) = last
-                        .first()
-                        .filter(|last| last.date < schedule::work_date(member, now))
-                    {
-                        assert!(last.is_settled(), "{} is not settled", last.key());
-                    }
+                    check_citations(c, member, &self.sent_to(member.id.as_str()));
+                    check_mornings(c, member, self.began, now);
                 }
+                let roster = roster.renewed(people::people(c, None)?, people::spaces(c)?);
+                let again = || replayed(c, &roster, self.began, now);
+                assert_eq!(again(), again(), "the same log gave other bytes");
                 Ok(())
             })
             .unwrap();
@@ -374,10 +388,162 @@ impl World {
     }
 }
 
+/// Every citation exists, may be read and lies in the window, or its line is carried.
+fn check_citations(c: &Connection, member: &Member, sent: &[Briefing]) {
+    let readable = audiences::readable_by(c, Some(member)).unwrap();
+    let mut before = None;
+    for briefing in sent {
+        let window = briefing.window;
+        let from = before.map_or(window.after, |upto| window.after.min(upto));
+        for item in &briefing.items {
+            assert!(!item.citations.is_empty(), "a line without a citation");
+            let mut is_new = false;
+            for citation in &item.citations {
+                let id = &citation.event;
+                let cited = events::present(c, id).unwrap();
+                let cited = cited.unwrap_or_else(|| panic!("{id} is cited and does not exist"));
+                let may_read = readable.contains(&cited.audience);
+                assert!(may_read, "{} was shown {id}", member.id);
+                assert!(cited.learned < window.upto, "{id} was known to nobody yet");
+                is_new |= cited.learned >= from;
+            }
+            assert!(
+                item.carried || is_new,
+                "a line from before the window: {item:?}"
+            );
+        }
+        before = Some(window.upto);
+    }
+}
+
+/// Every work day that began has a settled briefing, or a later one reaches back over it; today's may still be tried.
+fn check_mornings(c: &Connection, member: &Member, began: Timestamp, now: Timestamp) {
+    let deliveries = deliveries::latest(c, Some(&member.id), 1_000).unwrap();
+    let today = schedule::work_date(member, now);
+    for open in deliveries.iter().filter(|delivery| !delivery.is_settled()) {
+        let is_tried_again = open.date == today && open.next_try_at.is_some_and(|at| at > now);
+        assert!(is_tried_again, "{} is not settled", open.key());
+    }
+    let mut after = began;
+    while let Some((date, start)) = schedule::next_start(member, after) {
+        if start > now {
+            break;
+        }
+        let needed = schedule::window_after(member, date);
+        let is_covered = |delivery: &deliveries::Delivery| {
+            delivery.date == date || delivery.date > date && delivery.window.after.0 <= needed
+        };
+        let is_briefed = deliveries.iter().any(is_covered);
+        assert!(is_briefed, "nothing tells {} of {date}", member.id);
+        after = start;
+    }
+}
+
+fn replayed(c: &Connection, roster: &Roster, began: Timestamp, now: Timestamp) -> String {
+    let date = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let mut lines = String::new();
+    let style = Style::default();
+    replay(
+        c,
+        roster,
+        date(began),
+        date(now),
+        &style,
+        |_| true,
+        |briefing| {
+            lines += &render::json_line(&render::to_json(briefing));
+            lines += "\n";
+            Ok(())
+        },
+    )
+    .unwrap();
+    lines
+}
+
 impl Drop for World {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            assert!(self.is_checked, "a test ends with world.check()");
+        if std::thread::panicking() {
+            return;
         }
+        // What happened after the last check, or without one, must hold as well.
+        if self.daemon.is_some() {
+            self.check();
+        }
+        self.pages.check();
+        assert!(self.is_checked, "a test ends with world.check()");
     }
+}
+
+/// Returns a world that has run for a moment and reads a Slack workspace besides its files.
+fn live(pages: &[(&str, Value)]) -> World {
+    let mut world = World::new("2026-11-19T10:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.config += "[connectors.office]\ntype = \"slack\"\ntoken_file = \"token\"\napi_url = \"https://slack.test/api/\"\n";
+    std::fs::write(world.path("token"), "xoxb-of-a-test").unwrap();
+    for (of, body) in pages {
+        world.pages.add(of, 200, body.clone());
+    }
+    world.run_until("2026-11-19T10:00:01Z");
+    world
+}
+
+/// What a workspace with one channel and one message is asked for.
+fn workspace() -> Vec<(&'static str, Value)> {
+    let message = json!({ "type": "message", "user": "UANA", "text": "the harbor list is done", "ts": "1795078800.000100" });
+    vec![
+        (
+            "auth.test",
+            json!({ "ok": true, "url": "https://team.slack.test/", "team_id": "T1", "user_id": "UBOT", "bot_id": "B1" }),
+        ),
+        (
+            "users.list",
+            json!({ "ok": true, "members": [{ "id": "UANA", "name": "ana", "profile": {} }] }),
+        ),
+        (
+            "users.conversations",
+            json!({ "ok": true, "channels": [{ "id": "C1", "name": "harbor", "is_channel": true, "is_member": true }] }),
+        ),
+        (
+            "conversations.members",
+            json!({ "ok": true, "members": ["UANA", "UBOT"] }),
+        ),
+        (
+            "conversations.history",
+            json!({ "ok": true, "messages": [message], "has_more": false }),
+        ),
+    ]
+}
+
+#[test]
+fn a_live_source_is_read_from_recorded_pages() {
+    let mut world = live(&workspace());
+    let message = daybrief::model::EventId::new(&"office".into(), "C1:1795078800.000100");
+    let stored = world.store().read_now(|c| events::present(c, &message));
+    assert_eq!(stored.unwrap().unwrap().text, "the harbor list is done");
+    world.check();
+}
+
+#[test]
+#[should_panic(expected = "nobody asked for [\"chat.postMessage\"]")]
+fn a_page_that_nobody_asks_for_fails_the_world() {
+    let mut pages = workspace();
+    pages.push(("chat.postMessage", json!({ "ok": true })));
+    drop(live(&pages));
+}
+
+#[test]
+#[should_panic(expected = "unexpected requests")]
+fn a_request_without_a_page_fails_the_world() {
+    drop(live(&workspace()[..1]));
+}
+
+#[test]
+#[should_panic(expected = "ana-2026-11-20 is not settled")]
+fn a_delivery_that_is_left_open_fails_the_world() {
+    let mut world = World::new("2026-11-20T07:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.run_until("2026-11-20T12:00:00Z");
+    let sql = "UPDATE deliveries SET state = 'sending', next_try_at = NULL";
+    let open = world.store().write_now(|c| Ok(c.execute(sql, [])?));
+    open.unwrap();
 }
