@@ -39,7 +39,8 @@ pub fn start_log(verbose: u8, is_daemon: bool) {
 /// Prints an error with its causes, one plain line each.
 pub fn print_error(error: &anyhow::Error, as_json: bool) {
     if as_json {
-        println!("{}", json!({ "error": format!("{error:#}") }));
+        // Nobody may be reading any more; the exit code tells it, too.
+        let _ = json_line(&json!({ "error": format!("{error:#}") }));
     }
     let mut causes = error.chain().map(ToString::to_string);
     if let Some(first) = causes.next() {
@@ -95,6 +96,11 @@ pub fn count(number: usize) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Returns a number with its noun: `1 thread`, `2,000 threads`.
+pub fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// Returns what standard output can show: colours unless `NO_COLOR` or a pipe says otherwise, links on a terminal only.

@@ -9,13 +9,14 @@ use serde_json::json;
 
 use super::site::Site;
 use super::{Global, output};
+use crate::brief::render::plain;
 use crate::schedule;
 use crate::store::{deliveries, events, progress};
 
 /// Shows where sources, members and deliveries stand.
 #[derive(Debug, Args)]
 pub struct Status {
-    /// How many left-out items of each source are named.
+    /// How many broken items of each source are named.
     #[arg(long, default_value_t = 3, value_name = "N")]
     skipped: usize,
 }
@@ -42,21 +43,30 @@ impl Status {
                     format!("read {}", ago(now, at))
                 });
             output::line(&format!(
-                "{id}: {} events in {} threads, {} open asks, {synced}",
-                output::count(counts.events as usize),
-                output::count(counts.threads as usize),
-                output::count(counts.open_asks as usize)
+                "{id}: {} in {}, {}, {synced}",
+                output::counted(counts.events as usize, "event", "events"),
+                output::counted(counts.threads as usize, "thread", "threads"),
+                output::counted(counts.open_asks as usize, "open ask", "open asks")
             ))?;
             if let Some(error) = stand.error {
                 output::line(&format!("  cannot be read: {error}"))?;
             }
             if skips > 0 {
+                let more = if skips as usize > named.len() {
+                    ", for example"
+                } else {
+                    ""
+                };
                 output::line(&format!(
-                    "  {} items left out, for example:",
-                    output::count(skips as usize)
+                    "  {}{more}:",
+                    output::counted(
+                        skips as usize,
+                        "item skipped or mended",
+                        "items skipped or mended"
+                    )
                 ))?;
                 for skip in named {
-                    output::line(&format!("    {}: {}", skip.at, skip.reason))?;
+                    output::line(&format!("    {}: {}", plain(&skip.at), plain(&skip.reason)))?;
                 }
             }
         }
@@ -72,6 +82,9 @@ impl Status {
                 "index: up to date, {} passages",
                 output::count(index.stats().passages as usize)
             ))?,
+            Err(_) if last.0 == 0 => {
+                output::line("index: nothing in it yet; `daybrief sync` reads the sources")?;
+            }
             Err(error) => output::line(&format!("index: {error:#}"))?,
         }
         for member in site

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::site::Site;
 use super::{Global, output};
+use crate::brief::render::plain;
 use crate::ingest::{self, Synced, follow};
 use crate::model::ConnectorId;
 
@@ -20,7 +21,7 @@ pub struct Sync {
     connector: Option<String>,
 }
 
-/// How many left-out items are named after a sync; `status` lists the rest.
+/// How many broken items are named after a sync; `status` lists the rest.
 const SKIPS_NAMED: usize = 5;
 
 impl Sync {
@@ -128,24 +129,28 @@ fn print_synced(id: &ConnectorId, synced: &Synced, as_json: bool) -> Result<()> 
     let news = match (synced.events, synced.threads) {
         (0, _) => "nothing new".to_owned(),
         (events, threads) => format!(
-            "{} new events in {} threads",
-            output::count(events),
-            output::count(threads)
+            "{} in {}",
+            output::counted(events, "new event", "new events"),
+            output::counted(threads, "thread", "threads")
         ),
     };
     let skipped = match synced.skipped.len() {
         0 => String::new(),
-        1 => ", 1 item left out".to_owned(),
-        many => format!(", {} items left out", output::count(many)),
+        many => format!(
+            ", {}",
+            output::counted(many, "item skipped or mended", "items skipped or mended")
+        ),
     };
     output::line(&format!("{id}: {news}{skipped}"))?;
     for skip in synced.skipped.iter().take(SKIPS_NAMED) {
-        eprintln!("  left out {}: {}", skip.at, skip.reason);
+        // A path within a zip is text from outside, too.
+        eprintln!("  {}: {}", plain(&skip.at), plain(&skip.reason));
     }
     if synced.skipped.len() > SKIPS_NAMED {
         eprintln!(
-            "  … and {} more; `daybrief status` lists them",
-            synced.skipped.len() - SKIPS_NAMED
+            "  … and {} more; `daybrief status --skipped {}` lists them",
+            synced.skipped.len() - SKIPS_NAMED,
+            synced.skipped.len()
         );
     }
     Ok(())

@@ -295,6 +295,10 @@ impl Export {
                     }
                     continue;
                 }
+                if count > taken {
+                    let reason = "another message further up has this time, which is its id; both were loaded";
+                    page.skipped.push(self.root.skipped(name, line, reason));
+                }
                 message.suffix = format!("+{line}");
             }
             if count <= taken {

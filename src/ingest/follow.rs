@@ -8,6 +8,7 @@ use crate::model::{EventKind, Logged, Seq, Thread};
 use crate::roster::Roster;
 use crate::store::followers::{Step, step_at, steps_after};
 use crate::store::{Store, events};
+use crate::text::safe;
 
 /// How many steps of the log go into one commit of the index.
 const BATCH: usize = 4_000;
@@ -107,8 +108,9 @@ fn put(thread: &Thread, logged: &Logged, roster: &Roster) -> Option<Op> {
         connector: thread.id.connector.to_string(),
         kind: thread.kind.as_str().to_owned(),
         space: thread.space.as_ref().map(|space| roster.space_name(space)),
-        title: thread.title.clone(),
-        text: event.text.0.clone(),
+        // What no reader may see, nobody finds: whole escape sequences, not only the characters that begin them.
+        title: safe(&thread.title).into_owned(),
+        text: safe(&event.text.0).into_owned(),
         authors: event.author.as_ref().map(names).unwrap_or_default(),
         labels,
         status: ticket.map(|ticket| ticket.status.clone()),

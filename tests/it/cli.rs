@@ -115,7 +115,7 @@ fn broken_items_are_named_and_the_rest_is_loaded() {
     let output = run(&["sync"]);
     assert!(output.status.success());
     assert!(
-        text(&output.stdout).contains("2 new events in 2 threads, 1 item left out"),
+        text(&output.stdout).contains("2 new events in 2 threads, 1 item skipped or mended"),
         "{}",
         text(&output.stdout)
     );
@@ -124,7 +124,7 @@ fn broken_items_are_named_and_the_rest_is_loaded() {
         "{}",
         text(&output.stderr)
     );
-    assert!(text(&run(&["status"]).stdout).contains("1 items left out"));
+    assert!(text(&run(&["status"]).stdout).contains("1 item skipped or mended"));
 }
 
 #[test]

@@ -90,12 +90,16 @@ impl Desk {
             self.threads.push(&mut envelope);
             self.threads.finish();
         }
+        let named = envelope.id.clone();
         let is_first = self.threads.meet(&mut envelope);
         if !is_first && !is_certain {
             if is_repeat_told {
                 page.skipped.push(skipped("the mail stood further up already, under the same Message-ID; it was loaded once"));
             }
             return;
+        }
+        if envelope.id != named {
+            page.skipped.push(skipped("another mail further up has this Message-ID; both were loaded, this one under an id of its own"));
         }
         let placed = self.threads.place(&envelope, fallback);
         let normalized = normalize(&message, &envelope, &placed, mail.found, &self.options);

@@ -211,6 +211,10 @@ fn what_is_broken_is_named_and_the_rest_is_loaded() {
                 "the message stood further up already; it was loaded once"
             ),
             (
+                "4",
+                "another message further up has this time, which is its id; both were loaded"
+            ),
+            (
                 "5",
                 "a message without a time, which is its id, was left out"
             ),
