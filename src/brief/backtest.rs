@@ -50,7 +50,7 @@ pub struct Report {
     pub asks: usize,
     /// Asks to members that lay unanswered for more than two of their work days.
     pub asks_late: usize,
-    /// What was acted on and had no line, the latest first.
+    /// What was acted on and had no line, the worst first.
     pub misses: Vec<Miss>,
 }
 
@@ -64,7 +64,34 @@ pub struct Miss {
     /// The thread, as a briefing names it.
     pub thread: String,
     /// Why it had no line.
-    pub reason: String,
+    pub why: Why,
+    /// How much others had written overnight.
+    pub news: usize,
+}
+
+/// Why something that was acted on had no line, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// It was the member's, and neither shown nor named.
+    RankedBelow,
+    /// It was the member's, and named at the end.
+    OnlyNamed,
+    /// They had the last word, so it was only named.
+    HadLastWord,
+    /// Nothing tied it to the member before they wrote in it.
+    NotTheirs,
+}
+
+impl Why {
+    /// Returns the reason in plain words.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Why::RankedBelow => "it was theirs but ranked below everything else",
+            Why::OnlyNamed => "there was more of theirs than lines; it was named at the end",
+            Why::HadLastWord => "they had the last word in it, so it was only named at the end",
+            Why::NotTheirs => "nothing tied it to them before they wrote in it",
+        }
+    }
 }
 
 /// Replays the mornings between two dates. `seen` is called after each with how many are done and how many there are.
@@ -83,7 +110,7 @@ pub fn backtest(
         "daybrief",
         "daybrief, one thread a line",
         "latest first",
-        "most voices first",
+        "diversity (most voices first)",
         "mentions only",
     ];
     let orders = orders
@@ -115,9 +142,11 @@ pub fn backtest(
         seen(done + 1, mornings.len());
     }
     late_asks(c, roster, from, to, upto_seq, &mut report)?;
-    report
-        .misses
-        .sort_by(|a, b| b.date.cmp(&a.date).then_with(|| a.member.cmp(&b.member)));
+    report.misses.sort_by(|a, b| {
+        let worst = (a.why, b.news).cmp(&(b.why, a.news));
+        let latest = (b.date, &a.member).cmp(&(a.date, &b.member));
+        worst.then(latest).then_with(|| a.thread.cmp(&b.thread))
+    });
     Ok(report)
 }
 
@@ -212,19 +241,18 @@ fn morning(
             .also
             .iter()
             .any(|ranked| ranked.news.topic.id == *topic);
-        let reason = match () {
-            () if news.mine.had_last_word => {
-                "they had the last word in it, so it was only named at the end"
-            }
-            () if is_also => "there was more of theirs than lines; it was named at the end",
-            () if news.mine.is_mine() => "it was theirs but ranked below everything else",
-            () => "nothing tied it to them before they wrote in it",
+        let why = match () {
+            () if news.mine.had_last_word => Why::HadLastWord,
+            () if is_also => Why::OnlyNamed,
+            () if news.mine.is_mine() => Why::RankedBelow,
+            () => Why::NotTheirs,
         };
         report.misses.push(Miss {
             member: member.id.clone(),
             date,
             thread: label(news.topic, roster),
-            reason: reason.to_owned(),
+            why,
+            news: news.new.len(),
         });
     }
     Ok(())

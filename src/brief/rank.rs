@@ -66,6 +66,28 @@ impl Default for Weights {
     }
 }
 
+impl Weights {
+    /// Returns every weight with its name, as people are shown them.
+    pub fn named(&self) -> [(&'static str, f32); 14] {
+        [
+            ("asked", self.asked),
+            ("blocked", self.blocked),
+            ("mentioned", self.mentioned),
+            ("own state", self.own_state),
+            ("wrote lately", self.wrote_lately),
+            ("wrote once", self.wrote_once),
+            ("own ticket", self.own_ticket),
+            ("decided", self.decided),
+            ("due", self.due),
+            ("like my work", self.like_my_work),
+            ("just opened", self.just_opened),
+            ("voices", self.voices),
+            ("not joined", self.not_joined),
+            ("handled", self.handled),
+        ]
+    }
+}
+
 /// News with a place.
 #[derive(Clone, Debug)]
 pub struct Ranked<'a> {
@@ -135,9 +157,13 @@ pub fn rank<'a>(news: Vec<News<'a>>, night: &Night, reader: &Reader<'_>) -> Vec<
 
 fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ranked<'a>> {
     let signals = signals_of(&news, reader);
-    let lead = signals
-        .iter()
-        .max_by(|a, b| a.weight.total_cmp(&b.weight))?;
+    // What is the reader's stays theirs, however much it resembles the work of others, too: it is shown or named.
+    let is_team = |signal: &Signal| signal.section == Section::WorthKnowing;
+    let lead = signals.iter().max_by(|a, b| {
+        is_team(b)
+            .cmp(&is_team(a))
+            .then(a.weight.total_cmp(&b.weight))
+    })?;
     let (section, kind) = (lead.section, lead.kind);
     let rest: f32 = signals.iter().map(|signal| signal.weight).sum::<f32>() - lead.weight;
     // The team's signals are weak alone and count in full; the reader's own are strong, and two do not make one more urgent.

@@ -1,5 +1,6 @@
 //! `daybrief backtest`: measure daybrief on the team's own past.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -10,6 +11,8 @@ use serde_json::json;
 use super::site::Site;
 use super::{Global, output};
 use crate::brief::backtest::{Report, backtest};
+use crate::brief::rank::Weights;
+use crate::brief::render::plain;
 use crate::store::events;
 
 mod owners;
@@ -83,44 +86,54 @@ fn briefings(weeks: u16, global: &Global) -> Result<ExitCode> {
 }
 
 fn print(report: &Report, from: jiff::civil::Date, to: jiff::civil::Date) -> Result<()> {
+    let share = |held: usize| format!("{:.0} %", 100.0 * held as f64 / report.acted.max(1) as f64);
     output::line(&format!(
-        "{} mornings from {from} to {to}. Within a day people wrote in {} threads that others had moved overnight.",
-        output::count(report.mornings),
-        output::count(report.acted)
+        "{} from {from} to {to}. Within a day of them people wrote in {} that others had moved overnight.",
+        output::counted(report.mornings, "morning", "mornings"),
+        output::counted(report.acted, "thread", "threads")
     ))?;
-    output::line("\nHow many of these the first lines would have held:\n")?;
-    output::line(&format!(
-        "  {:<30} {:>8} {:>8}",
-        "order", "5 lines", "9 lines"
-    ))?;
-    for held in &report.orders {
-        let share =
-            |held: usize| format!("{:.0} %", 100.0 * held as f64 / report.acted.max(1) as f64);
+    if let Some(ours) = report.orders.first().filter(|_| report.acted > 0) {
         output::line(&format!(
-            "  {:<30} {:>8} {:>8}",
-            held.order,
-            share(held.at_5),
-            share(held.at_9)
+            "The first 5 lines of their briefings would have held {} of these threads, the first 9 lines {}.",
+            share(ours.at_5),
+            share(ours.at_9)
         ))?;
+        output::line(&format!(
+            "\n  {:<30} {:>8} {:>8}",
+            "order", "5 lines", "9 lines"
+        ))?;
+        for held in &report.orders {
+            let (at_5, at_9) = (share(held.at_5), share(held.at_9));
+            output::line(&format!("  {:<30} {at_5:>8} {at_9:>8}", held.order))?;
+        }
     }
     output::line(&format!(
-        "\n{} of {} asks to members lay unanswered for more than two work days.",
+        "\n{} of {} to members lay unanswered for more than two work days.",
         output::count(report.asks_late),
-        output::count(report.asks)
+        output::counted(report.asks, "ask", "asks")
     ))?;
     if !report.misses.is_empty() {
         output::line(&format!(
-            "\nActed on without a line ({}), the latest:",
+            "\nActed on without a line ({}), the worst first:",
             output::count(report.misses.len())
         ))?;
         for miss in report.misses.iter().take(MISSES_SHOWN) {
             output::line(&format!(
-                "  {} {} {}: {}",
-                miss.date, miss.member, miss.thread, miss.reason
+                "  {} {} {} (+{}): {}",
+                miss.date,
+                miss.member,
+                plain(&miss.thread),
+                miss.news,
+                miss.why.in_words()
             ))?;
         }
     }
-    Ok(())
+    let weights: Vec<String> = Weights::default()
+        .named()
+        .iter()
+        .map(|(name, weight)| format!("{name} {weight}"))
+        .collect();
+    output::line(&format!("\nRank weights: {}", weights.join(" · ")))
 }
 
 fn print_json(report: &Report) -> Result<()> {
@@ -132,7 +145,12 @@ fn print_json(report: &Report) -> Result<()> {
     let misses: Vec<_> = report
         .misses
         .iter()
-        .map(|miss| json!({ "member": miss.member.as_str(), "date": miss.date.to_string(), "thread": miss.thread, "reason": miss.reason }))
+        .map(|miss| json!({ "member": miss.member.as_str(), "date": miss.date.to_string(), "thread": miss.thread, "reason": miss.why.in_words(), "news": miss.news }))
+        .collect();
+    let weights: BTreeMap<_, _> = Weights::default()
+        .named()
+        .into_iter()
+        .map(|(name, weight)| (name, (f64::from(weight) * 100.0).round() / 100.0))
         .collect();
     output::json_line(&json!({
         "mornings": report.mornings,
@@ -141,5 +159,6 @@ fn print_json(report: &Report) -> Result<()> {
         "asks": report.asks,
         "asks_unanswered_for_two_work_days": report.asks_late,
         "misses": misses,
+        "weights": weights,
     }))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use daybrief::brief::backtest::backtest;
 use daybrief::brief::replay::replay;
 use daybrief::brief::{Style, render};
 use daybrief::config::Config;
@@ -15,7 +16,8 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use serde_json::Value;
 
-fn monday() -> (Vec<Briefing>, Roster) {
+/// The sample team's whole past, as one first sync stores it.
+fn loaded() -> (Store, Roster) {
     let config = Config::load(Path::new("tests/fixtures/team/daybrief.toml")).unwrap();
     let now: Timestamp = "2026-10-27T12:00:00Z".parse().unwrap();
     let store = Store::in_memory().unwrap();
@@ -46,6 +48,11 @@ fn monday() -> (Vec<Briefing>, Roster) {
     let roster = store
         .read_now(|c| Ok(roster.renewed(people::people(c, None)?, people::spaces(c)?)))
         .unwrap();
+    (store, roster)
+}
+
+fn monday() -> (Vec<Briefing>, Roster) {
+    let (store, roster) = loaded();
     let mut made = Vec::new();
     let monday = date(2026, 10, 26);
     store
@@ -203,4 +210,49 @@ fn the_member_with_nothing_of_theirs_is_told_so() {
             );
         }
     }
+}
+
+#[test]
+fn the_backtest_sets_the_lines_beside_three_trivial_orders_and_names_the_worst_misses_first() {
+    let (store, roster) = loaded();
+    let (from, to) = (date(2026, 10, 13), date(2026, 10, 25));
+    let mut last = (0, 0);
+    let report = store
+        .read_now(|c| {
+            backtest(c, &roster, from, to, &Style::default(), |done, all| {
+                last = (done, all);
+            })
+        })
+        .unwrap();
+    assert_eq!(last, (report.mornings, report.mornings));
+    let orders: Vec<&str> = report.orders.iter().map(|held| held.order).collect();
+    assert_eq!(
+        orders,
+        [
+            "daybrief",
+            "daybrief, one thread a line",
+            "latest first",
+            "diversity (most voices first)",
+            "mentions only"
+        ]
+    );
+    let [ours, single, _, _, mentions] = &report.orders[..] else {
+        panic!("{orders:?}")
+    };
+    assert!(report.acted >= 10, "{report:?}");
+    for held in &report.orders {
+        assert!(
+            held.at_5 <= held.at_9 && held.at_9 <= report.acted,
+            "{held:?}"
+        );
+    }
+    assert!(
+        single.at_9 <= ours.at_9 && mentions.at_9 < single.at_5,
+        "{report:?}"
+    );
+    // Whatever was acted on was in a line or is a miss with its reason.
+    let all: Vec<_> = report.misses.iter().map(|miss| miss.why).collect();
+    assert!(all.is_sorted(), "{all:?}");
+    assert!(report.misses.len() >= report.acted - ours.at_9 && !report.misses.is_empty());
+    assert!(report.asks > report.asks_late);
 }
