@@ -24,9 +24,10 @@ sys.exit(code)
 PY
 }
 
+timed "the demo, from start to last line" "$work/demo.txt" "$bin" demo
 timed "import and index team-world" "$work/sync.txt" "$bin" --config "$world/daybrief.toml" --data-dir "$work/data" sync
 brief sync | tee "$work/again.txt"
-if grep -q "new events" "$work/again.txt"; then echo "goals: a second sync stored something"; exit 1; fi
+if grep -q "new event" "$work/again.txt"; then echo "goals: a second sync stored something"; exit 1; fi
 timed "one briefing" "$work/one.txt" "$bin" --config "$world/daybrief.toml" --data-dir "$work/data" brief dann --at 2026-11-16T09:00
 timed "one morning of all 48 members" "$work/day.jsonl" "$bin" --config "$world/daybrief.toml" --data-dir "$work/data" replay --from 2026-11-16 --to 2026-11-16
 timed "two weeks of all 48 members" "$work/replay.jsonl" "$bin" --config "$world/daybrief.toml" --data-dir "$work/data" replay --from 2026-11-10 --to 2026-11-20

@@ -1,14 +1,14 @@
 //! SPINE 2: one member, one morning. Changes, rank, select, summarize, verify; then render and deliver.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 use crate::model::{
-    Briefing, BriefingItem, Covered, EventKind, Gap, Handle, Learned, Member, Seq, ThreadKind,
-    Waiting, Window,
+    Briefing, BriefingItem, Covered, EventKind, Gap, Handle, Learned, Member, Seq, ThreadId,
+    ThreadKind, Waiting, Window,
 };
 use crate::roster::Roster;
 use crate::schedule;
@@ -29,7 +29,7 @@ use changes::news_of;
 use rank::{Ranked, Reader, Weights, rank};
 use render::words_of;
 use select::{Caps, Selection, select};
-use summarize::{Lengths, citation_of, item_of, label_of, thread_ref};
+use summarize::{Lengths, citation_of, item_of, label_of, thread_refs};
 
 /// What a team decides about its briefings.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -145,6 +145,17 @@ pub fn written(
         fitting_items(&selection, &reader, max_words, days_away.is_some()),
         night,
     );
+    // A line that found no room or did not pass the checks leaves its topics behind: the reader's own are named first.
+    let shown: BTreeSet<&ThreadId> = items
+        .iter()
+        .flat_map(|item| item.threads.iter().map(|thread| &thread.id))
+        .collect();
+    let (own, team): (Vec<&Ranked<'_>>, Vec<&Ranked<'_>>) = selection
+        .lines
+        .iter()
+        .flat_map(|line| &line.ranked)
+        .filter(|ranked| !shown.contains(&ranked.news.topic.thread.id))
+        .partition(|ranked| ranked.is_direct());
     if dropped > 0 {
         gaps.push(Gap {
             of: "verify".into(),
@@ -157,13 +168,13 @@ pub fn written(
         window: night.window,
         headline: String::new(),
         items,
-        also: selection
-            .also
-            .iter()
-            .map(|ranked| thread_ref(ranked, &reader))
+        also: own
+            .into_iter()
+            .chain(&selection.also)
+            .flat_map(|ranked| thread_refs(ranked, &reader))
             .collect(),
         waiting: waiting_of(night, &reader),
-        omitted: selection.omitted,
+        omitted: selection.omitted + team.len(),
         covered: covered_by(night),
         gaps,
         written_by: "extractive".into(),
@@ -323,7 +334,7 @@ fn headline_of(briefing: &Briefing, selection: &Selection<'_>) -> String {
 
 /// Returns the positions of everything a briefing cites.
 pub fn cited_seqs(briefing: &Briefing, night: &Night) -> Vec<Seq> {
-    let cited: std::collections::BTreeSet<_> = briefing
+    let cited: BTreeSet<_> = briefing
         .items
         .iter()
         .flat_map(|item| &item.citations)

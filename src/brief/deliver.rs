@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
 use super::{Style, briefing, render, window_of};
-use crate::model::{AudienceId, Briefing, Citation, Gap, Learned, Member, Seq, ThreadRef, Window};
+use crate::model::{
+    AudienceId, Briefing, Citation, EventId, Gap, Learned, Member, Seq, ThreadRef, Window,
+};
 use crate::roster::Roster;
 use crate::schedule;
 use crate::sinks::{ChatSink, Found, Message, Receipt};
@@ -466,7 +468,12 @@ impl Check<'_> {
         Ok(may_stand.then_some(learned >= window.after || is_late))
     }
 
+    /// Returns whether a thread, or a message that is named as one, is there and may be read.
     fn may_be_named(&self, thread: &ThreadRef) -> Result<bool> {
+        let message = EventId::new(&thread.id.connector, &*thread.id.id);
+        if let Some(present) = events::present(self.c, &message)? {
+            return Ok(self.readable.contains(&present.audience));
+        }
         let stored = events::find_thread(self.c, &thread.id)?;
         Ok(stored.is_some_and(|stored| self.readable.contains(&stored.audience)))
     }

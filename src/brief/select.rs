@@ -14,7 +14,7 @@ pub struct Caps {
     pub needs_you: usize,
     /// The most lines about blockers.
     pub blockers: usize,
-    /// How many of the reader's topics have a line each when there are more than that.
+    /// How many lines about the reader's own come before the team's, where the rest can share one.
     pub alone: usize,
     /// The most lines worth knowing.
     pub worth_knowing: usize,
@@ -24,7 +24,7 @@ pub struct Caps {
     pub a_space: usize,
     /// The most threads of the reader's that share a line.
     pub a_line: usize,
-    /// The most threads of the team's that share a line; each shows a piece of its title.
+    /// The most threads of the team's that share a line; the first of them show a piece of their title.
     pub a_team_line: usize,
 }
 
@@ -39,7 +39,7 @@ impl Default for Caps {
             carried: 3,
             a_space: 2,
             a_line: 10,
-            a_team_line: 10,
+            a_team_line: 16,
         }
     }
 }
@@ -110,7 +110,8 @@ pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
         caps,
         &mut selection,
     );
-    worth.truncate(room.saturating_sub(changed.len()));
+    let over = worth.split_off(worth.len().min(room.saturating_sub(changed.len())));
+    selection.omitted += over.iter().map(|line| line.ranked.len()).sum::<usize>();
 
     selection.lines.extend(asking);
     selection
@@ -163,17 +164,13 @@ fn changed_lines<'a>(
         section: Section::ChangedOnYours,
         ranked,
     };
-    if direct.len() <= room.min(caps.alone.saturating_sub(needs) + 1) {
-        return direct
-            .into_iter()
-            .map(|ranked| line(vec![ranked]))
-            .collect();
-    }
     // The more there is, the sooner it is told together: three lines of one's own are read, the seventh is not.
-    let alone = caps
-        .alone
-        .saturating_sub(needs)
-        .clamp(1, room.saturating_sub(1).max(1));
+    let most = caps.alone.saturating_sub(needs);
+    let fits = |alone: &usize| alone + grouped_lines(&direct[(*alone).min(direct.len())..]) <= most;
+    let alone = (1..=most.min(direct.len()))
+        .rev()
+        .find(fits)
+        .unwrap_or_else(|| most.clamp(1, room.saturating_sub(1).max(1)));
     let mut rest = direct;
     let mut lines: Vec<Line<'a>> = rest
         .drain(..alone.min(rest.len()))
@@ -205,6 +202,16 @@ fn changed_lines<'a>(
     }
     selection.also.sort_by(|a, b| b.score.total_cmp(&a.score));
     lines
+}
+
+/// Returns how many lines topics take when those of a kind share one.
+fn grouped_lines(rest: &[Ranked<'_>]) -> usize {
+    let mut kinds: BTreeMap<ThreadKind, usize> = BTreeMap::new();
+    for ranked in rest {
+        *kinds.entry(ranked.news.topic.thread.kind).or_default() += 1;
+    }
+    let lines = |count: usize| if count >= LEAST_GROUP { 1 } else { count };
+    kinds.into_values().map(lines).sum()
 }
 
 /// Returns lines of the team's: the tickets on a shared line, then the talk that stands out, a line each.

@@ -13,8 +13,8 @@ use super::changes::is_ticket;
 use super::rank::{Ranked, Reader};
 use super::select::{Line, kind_of_group};
 use crate::model::{
-    Asked, BriefingItem, Citation, EventKind, ItemKind, Logged, Reason, Section, ThreadKind,
-    ThreadRef, Topic,
+    Asked, BriefingItem, Citation, EventId, EventKind, ItemKind, Logged, Reason, Section, ThreadId,
+    ThreadKind, ThreadRef, Topic,
 };
 use crate::text::{first_good_sentence, quote};
 
@@ -99,6 +99,12 @@ impl Lengths {
     }
 }
 
+/// How many of the team's threads on a shared line show a piece of their title; the others are named by key alone.
+const TITLED_A_LINE: usize = 8;
+
+/// The most messages naming the reader that the list at the end leads to, of one talk.
+const NAMED_A_TALK: usize = 3;
+
 /// The threads of one line that are listed by id; a long talk has hundreds.
 const THREADS_A_LINE: usize = 60;
 
@@ -126,13 +132,16 @@ fn single(
             ..citation_of(logged, words, reader)
         })
         .collect();
-    // The events behind the facts are cited without words.
+    // The events behind the facts are cited without words. However much is from before, one of them is new.
+    let is_new = |id: &EventId| news.new.iter().any(|logged| logged.event.id == *id);
     for logged in cited_facts(ranked) {
-        if citations.len() < 3
-            && !citations
-                .iter()
-                .any(|citation| citation.event == logged.event.id)
-        {
+        let is_cited = citations
+            .iter()
+            .any(|citation| citation.event == logged.event.id);
+        let has_new = ranked.is_carried
+            || is_new(&logged.event.id)
+            || citations.iter().any(|citation| is_new(&citation.event));
+        if !is_cited && (citations.len() < 2 || citations.len() < 3 && has_new) {
             citations.push(citation_of(logged, String::new(), reader));
         }
     }
@@ -173,12 +182,14 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
     };
     let mut reasons: BTreeSet<Reason> = BTreeSet::new();
     let (mut parts, mut citations, mut threads) = (Vec::new(), Vec::new(), Vec::new());
-    for ranked in &line.ranked {
+    for (n, ranked) in line.ranked.iter().enumerate() {
         reasons.extend(ranked.reasons.first().cloned());
         let label = label_of(ranked.news.topic, reader);
         // The reader knows their own threads by key; the team's need a piece of the title.
         let said = match line.section {
-            Section::WorthKnowing if lengths.shared_title == 0 => String::new(),
+            Section::WorthKnowing if lengths.shared_title == 0 || n >= TITLED_A_LINE => {
+                String::new()
+            }
             Section::WorthKnowing => {
                 first_words(&ranked.news.topic.thread.title, lengths.shared_title)
             }
@@ -191,7 +202,9 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
             format!("{label} {said}")
         });
         threads.extend(threads_of(ranked, reader));
-        let cited = cited_facts(ranked).next();
+        let news = &ranked.news.new;
+        let cited = cited_facts(ranked)
+            .find(|logged| news.is_empty() || news.iter().any(|new| new.seq == logged.seq));
         citations.extend(cited.map(|logged| citation_of(logged, String::new(), reader)));
     }
     BriefingItem {
@@ -252,27 +265,38 @@ fn threads_of(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Vec<ThreadRef> {
             label: label.clone(),
         })
         .collect();
-    [main].into_iter().chain(further).collect()
+    let named = named_in(ranked, reader).filter(|named| seen.insert(named.id.clone()));
+    let named: Vec<ThreadRef> = named.take(THREADS_A_LINE).collect();
+    [main].into_iter().chain(further).chain(named).collect()
 }
 
-/// Returns a topic as the list at the end names it.
-///
-/// Within a talk that the source does not thread, the message that names the reader is the place to look at.
-pub fn thread_ref(ranked: &Ranked<'_>, reader: &Reader<'_>) -> ThreadRef {
+/// Returns the messages of a talk that name the reader, the newest first: the places to look at.
+fn named_in<'a>(
+    ranked: &'a Ranked<'_>,
+    reader: &'a Reader<'_>,
+) -> impl Iterator<Item = ThreadRef> + 'a {
     let topic = ranked.news.topic;
-    let label = label_of(topic, reader);
-    match ranked.news.mentions.last() {
-        Some(named) if named.event.thread != topic.thread.id => ThreadRef {
-            id: named.event.thread.clone(),
-            url: named.event.url.clone(),
-            label,
-        },
-        _ => ThreadRef {
-            id: topic.thread.id.clone(),
-            url: topic.thread.url.clone(),
-            label,
-        },
+    let is_talk = topic.thread.kind == ThreadKind::Conversation;
+    let named = ranked.news.mentions.iter().rev().filter(move |_| is_talk);
+    named.map(move |logged| ThreadRef {
+        id: ThreadId::new(&logged.event.id.connector, &*logged.event.id.id),
+        url: logged.event.url.clone(),
+        label: label_of(topic, reader),
+    })
+}
+
+/// Returns a topic as the list at the end names it: by the messages of a talk that name the reader, else by itself.
+pub fn thread_refs(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Vec<ThreadRef> {
+    let named: Vec<ThreadRef> = named_in(ranked, reader).take(NAMED_A_TALK).collect();
+    if !named.is_empty() {
+        return named;
     }
+    let topic = ranked.news.topic;
+    vec![ThreadRef {
+        id: topic.thread.id.clone(),
+        url: topic.thread.url.clone(),
+        label: label_of(topic, reader),
+    }]
 }
 
 fn headline_of(ranked: &Ranked<'_>, reader: &Reader<'_>, words: usize) -> String {
@@ -350,7 +374,7 @@ fn opening_words(text: &str, words: usize) -> String {
     let Some(range) = first_good_sentence(text) else {
         return String::new();
     };
-    let opening = quote(text, said_in(text, range), words + 4);
+    let opening = quote(text, said_in(text, range, words + 4), words + 4);
     let is_code = |word: &&str| word.len() > 2 && word.starts_with(':') && word.ends_with(':');
     let kept: Vec<&str> = opening
         .text
@@ -599,7 +623,7 @@ fn quotes_of<'a>(ranked: &'a Ranked<'_>, most: usize, words: usize) -> Vec<Quote
         .map(|(logged, range)| {
             let quoted = quote(
                 &logged.event.text.0,
-                said_in(&logged.event.text.0, range),
+                said_in(&logged.event.text.0, range, words),
                 words,
             );
             (logged, quoted.text, quoted.is_cut)
@@ -621,22 +645,27 @@ fn sentence_naming(logged: &Logged) -> Option<Range<usize>> {
 }
 
 /// Returns the part of a sentence without the names it calls: a source may write them otherwise than we do
-/// (`<@U024>`), and a quote is what stands there word for word. A name within many words stays.
-fn said_in(text: &str, range: Range<usize>) -> Range<usize> {
+/// (`<@U024>`), and a quote is what stands there word for word. A name within many words that are shown stays.
+fn said_in(text: &str, range: Range<usize>, shown: usize) -> Range<usize> {
     let Some(sentence) = text.get(range.clone()) else {
         return range;
     };
-    let words = sentence.split_whitespace().count();
+    let words = sentence.split_whitespace().count().min(shown);
+    let called = sentence
+        .split_whitespace()
+        .take(shown)
+        .filter(|word| is_call(word))
+        .count();
     let calls: Vec<Range<usize>> = sentence
         .split_whitespace()
-        .filter(|word| word.starts_with('@') && word.len() > 1)
+        .filter(|word| is_call(word))
         .map(|word| {
             let start = word.as_ptr() as usize - sentence.as_ptr() as usize;
             start..start + word.len()
         })
         .collect();
     let is_leading = calls.first().is_some_and(|call| call.start == 0);
-    if calls.is_empty() || (!is_leading && words > 8 * calls.len()) {
+    if calls.is_empty() || (!is_leading && words > 16 * called) {
         return range;
     }
     // The longest piece between two names.
@@ -652,6 +681,12 @@ fn said_in(text: &str, range: Range<usize>) -> Range<usize> {
             .trim_start_matches(|c: char| c.is_whitespace() || ",:;-–.".contains(c))
             .len();
     range.start + from..range.start + longest.1
+}
+
+/// Returns whether a word calls somebody by name, within brackets or not.
+fn is_call(word: &str) -> bool {
+    let word = word.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '@');
+    word.len() > 1 && word.starts_with('@')
 }
 
 /// Returns a citation of an event.
@@ -673,4 +708,23 @@ pub fn citation_of(logged: &Logged, words: String, reader: &Reader<'_>) -> Citat
 /// Returns whether an ask is to a group.
 pub fn is_to_group(asked: &Asked) -> bool {
     matches!(asked, Asked::Group)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_are_called_are_not_part_of_a_short_quote() {
+        let check = |text: &str, shown: usize, expected: &str| {
+            let quoted = quote(text, said_in(text, 0..text.len(), shown), shown);
+            assert_eq!(quoted.text, expected, "{text:?}");
+        };
+        check("@ana, can you look?", 9, "can you look?");
+        check("this is for (@ana and @bo) I think", 9, "I think");
+        let long = "Thanks, @ana & @bo - I never want to give anybody the wrong idea about how soon I need all of this";
+        check(long, 8, "I never want to give anybody the wrong");
+        let far = "I never want to give anybody the wrong idea about how soon I need all of this, so do ask @ana";
+        check(far, 6, "I never want to give anybody");
+    }
 }

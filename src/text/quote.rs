@@ -68,12 +68,13 @@ fn without_marks(text: &str) -> String {
             before = ')';
             continue;
         }
-        let is_mark = !in_code && matches!(c, '*' | '_' | '~') && is_emphasis(before, c, next);
+        // An underscore is part of a word more often than not; `_so_` stays as it was written.
+        let is_mark = !in_code && matches!(c, '*' | '~') && is_emphasis(before, c, next);
         // Between two letters a mark is all that keeps two words apart.
         let parts = is_mark
             && out.ends_with(char::is_alphanumeric)
             && rest
-                .trim_start_matches(['*', '_', '~'])
+                .trim_start_matches(['*', '~'])
                 .starts_with(char::is_alphanumeric);
         if !is_mark || parts {
             out.push(c);
@@ -254,7 +255,7 @@ mod tests {
         check(
             "This is **really** _quite_ urgent, see snake_case and 2*3.",
             20,
-            "This is really quite urgent, see snake_case and 2*3.",
+            "This is really _quite_ urgent, see snake_case and 2*3.",
             false,
         );
         check(

@@ -217,3 +217,135 @@ fn a_hint_brings_the_reading_of_its_source_forward_and_of_no_other() {
     world.run_until("2026-11-20T12:00:00Z");
     world.check();
 }
+
+#[test]
+fn a_mention_in_a_talk_with_the_readers_last_word_is_named_by_its_message() {
+    let mut world = World::new("2026-11-18T09:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "America/New_York", "");
+    let root = world.chat(
+        "general",
+        "2026-11-19T19:00:00Z",
+        "bo",
+        "the harbor list is done",
+    );
+    let named = world.reply(
+        &root,
+        "2026-11-19T19:10:00Z",
+        "bo",
+        "<@UANA> it is in your folder now",
+    );
+    world.reply(
+        &root,
+        "2026-11-19T19:20:00Z",
+        "ana",
+        "thanks, I have read it and it is fine",
+    );
+    world.run_until("2026-11-20T12:00:00Z");
+    let ana = world.sent_to("ana").pop().unwrap();
+    let also: Vec<&str> = ana.also.iter().map(|thread| &*thread.id.id).collect();
+    assert_eq!(also, [named]);
+    world.check();
+}
+
+#[test]
+fn however_many_asks_are_from_before_the_line_cites_what_is_new() {
+    let mut world = World::new("2026-11-16T09:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "America/New_York", "");
+    let root = world.chat(
+        "general",
+        "2026-11-16T10:00:00Z",
+        "bo",
+        "the tide tables of next year",
+    );
+    for (day, ask) in [
+        (16, "<@UANA> can you check the tide table of May?"),
+        (17, "<@UANA> could you also send me the map of the harbor?"),
+        (18, "<@UANA> would you look at the page about lights?"),
+    ] {
+        world.reply(&root, &format!("2026-11-{day}T11:00:00Z"), "bo", ask);
+    }
+    let new = world.reply(
+        &root,
+        "2026-11-19T19:00:00Z",
+        "bo",
+        "the printer called, they begin on Monday",
+    );
+    world.run_until("2026-11-20T12:00:00Z");
+    let ana = world.sent_to("ana").pop().unwrap();
+    let line = ana
+        .items
+        .iter()
+        .find(|item| item.threads.iter().any(|thread| *thread.id.id == *root));
+    let line = line.unwrap_or_else(|| panic!("the talk is gone: {ana:?}"));
+    assert!(!line.carried && line.citations.len() == 3, "{line:?}");
+    assert!(
+        line.citations
+            .iter()
+            .any(|citation| *citation.event.id == *new),
+        "{line:?}"
+    );
+    assert!(ana.gaps.is_empty(), "{:?}", ana.gaps);
+    world.check();
+}
+
+#[test]
+fn what_the_reader_wrote_in_is_theirs_however_close_the_others_are() {
+    let mut world = World::new("2026-11-09T09:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "America/New_York", "");
+    // Ana and Bo work together all the time …
+    for day in 9..13 {
+        let root = world.chat(
+            "general",
+            &format!("2026-11-{day:02}T12:00:00Z"),
+            "bo",
+            "the list of today is up",
+        );
+        world.reply(
+            &root,
+            &format!("2026-11-{day:02}T12:30:00Z"),
+            "ana",
+            "I have read the list, all fine",
+        );
+    }
+    // … and she wrote once, long ago, in a talk that went on without her.
+    let root = world.chat(
+        "general",
+        "2026-11-13T12:00:00Z",
+        "cy",
+        "new ropes for the pier",
+    );
+    world.reply(
+        &root,
+        "2026-11-13T12:10:00Z",
+        "ana",
+        "the blue ones lasted longest last time",
+    );
+    for (minute, who) in [(20, "cy"), (30, "bo"), (40, "cy"), (50, "bo"), (55, "cy")] {
+        world.reply(
+            &root,
+            &format!("2026-11-13T12:{minute}:00Z"),
+            who,
+            "these cost more this year",
+        );
+    }
+    world.reply(
+        &root,
+        "2026-11-19T19:00:00Z",
+        "bo",
+        "the ropes have come, they lie in the shed",
+    );
+    world.run_until("2026-11-20T12:00:00Z");
+    let ana = world.sent_to("ana").pop().unwrap();
+    let line = ana
+        .items
+        .iter()
+        .find(|item| item.threads.iter().any(|thread| *thread.id.id == *root));
+    assert_eq!(
+        line.unwrap().section,
+        daybrief::model::Section::ChangedOnYours
+    );
+    world.check();
+}
