@@ -721,7 +721,7 @@ mod tests {
             assert_eq!(quoted.text, expected, "{text:?}");
         };
         check("@ana, can you look?", 9, "can you look?");
-        check("this is for (@ana and @bo) I think", 9, "I think");
+        check("this is for (@ana and @bo) I think", 9, "this is for");
         let long = "Thanks, @ana & @bo - I never want to give anybody the wrong idea about how soon I need all of this";
         check(long, 8, "I never want to give anybody the wrong");
         let far = "I never want to give anybody the wrong idea about how soon I need all of this, so do ask @ana";

@@ -161,6 +161,7 @@ fn what_is_broken_is_named_and_the_rest_is_loaded() {
             "odd.mbox:1: what stands here is no mail: no line `From …` and no headers",
             "odd.mbox:3: the mail has no date that can be right; the time of its delivery stands in",
             "odd.mbox:32: the mail stood further up already, under the same Message-ID; it was loaded once",
+            "odd.mbox:41: another mail further up has this Message-ID; both were loaded, this one under an id of its own",
             "odd.mbox:49: the mail has no date that can be right; the time of its delivery stands in",
             "odd.mbox:57: some bytes are not of the character set the mail names; they were replaced",
         ]
