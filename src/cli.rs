@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 mod backtest;
+mod backup;
 mod brief;
 mod check;
 mod completions;
@@ -88,6 +89,8 @@ enum Command {
     Backtest(backtest::Backtest),
     /// Measure a part of daybrief on labelled data.
     Eval(eval::Eval),
+    /// Copy the store to a file, also while `run` is at work.
+    Backup(backup::Backup),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -153,6 +156,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Replay(command) => command.run(global),
         Command::Backtest(command) => command.run(global),
         Command::Eval(command) => command.run(global),
+        Command::Backup(command) => command.run(global),
         Command::Completions(command) => command.run(),
         Command::Demo(command) => command.run(global),
     }

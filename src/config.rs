@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::connectors::ConnectorConfig;
 use crate::model::{Area, Away, ConnectorId, Handle, Member, MemberId, Rotation, Team, TeamId};
 use crate::schedule::{holidays, ics};
+use crate::server::ServerConfig;
 
 mod locate;
 
@@ -44,6 +45,10 @@ pub struct Config {
     pub qdrant: QdrantConfig,
     /// Who might take a ticket.
     pub triage: TriageConfig,
+    /// What daybrief listens to.
+    pub server: ServerConfig,
+    /// For how long what was said is kept.
+    pub retention: RetentionConfig,
     /// What is read, typed.
     #[serde(skip)]
     pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
@@ -638,6 +643,24 @@ fn list(names: &[&str]) -> String {
         "none".to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+/// `[retention]`: for how long what was said is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// In days; 0 = for as long as the source has it.
+    pub days: u32,
+    /// The same for single connectors.
+    pub connectors: BTreeMap<String, u32>,
+}
+
+impl RetentionConfig {
+    /// Returns for how many days what a connector says is kept; `None` = for as long as the source has it.
+    pub fn days_of(&self, connector: &ConnectorId) -> Option<u32> {
+        let own = self.connectors.get(connector.as_str());
+        Some(*own.unwrap_or(&self.days)).filter(|days| *days > 0)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::model::{ConnectorId, Event, Person, Space, Thread};
 
 pub mod files;
 pub mod github;
+pub mod hooks;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;
@@ -164,6 +165,25 @@ macro_rules! connectors {
             }
         }
     };
+}
+
+impl ConnectorConfig {
+    /// Returns whether the system can send hooks.
+    pub fn sends_hooks(&self) -> bool {
+        matches!(self, Self::Github(_) | Self::Slack(_))
+    }
+
+    /// Returns what a hook of this system says.
+    ///
+    /// # Errors
+    /// When it is not from who knows the secret, or the system sends none.
+    pub fn heard(&self, delivery: &hooks::Delivery<'_>) -> Result<hooks::Heard, hooks::Refusal> {
+        match self {
+            Self::Github(_) => github::hooks::heard(delivery),
+            Self::Slack(_) => slack::hooks::heard(delivery),
+            _ => Err(hooks::Refusal::Unsigned),
+        }
+    }
 }
 
 connectors! {

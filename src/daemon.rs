@@ -18,17 +18,22 @@ use tracing::{info, warn};
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver};
 use crate::clock::{Clock, LONGEST_SLEEP};
+use crate::config::RetentionConfig;
 use crate::connectors::{AnySource, ConnectorConfig, Source};
 use crate::http::Http;
 use crate::ingest::{self, follow};
+use crate::metrics;
 use crate::model::{ConnectorId, Gap, Member, MemberId};
 use crate::roster::Roster;
 use crate::schedule;
+use crate::server::{self, ServerConfig};
 use crate::sinks::ChatSink;
-use crate::store::{Store, deliveries, people, progress};
+use crate::store::{Store, deliveries, hooks, people, progress, retention};
 
+pub mod health;
 pub mod hints;
 
+use health::Health;
 use hints::{Hints, Objects};
 
 /// How long a briefing waits for one last look at the sources.
@@ -62,6 +67,8 @@ pub struct Parts<S> {
     pub quiet_line: bool,
     /// How long between two readings of the sources.
     pub sync_every: SignedDuration,
+    /// For how long what was said is kept.
+    pub retention: RetentionConfig,
 }
 
 /// A running daemon.
@@ -78,6 +85,10 @@ pub struct Daemon<S> {
     style: Style,
     quiet_line: bool,
     sync_every: SignedDuration,
+    retention: RetentionConfig,
+    /// When what is too old was last forgotten.
+    expired_at: Option<Timestamp>,
+    health: Health,
     clock: Clock,
     token: CancellationToken,
     /// When all sources were last looked at.
@@ -130,6 +141,9 @@ impl<S: ChatSink + Clone> Daemon<S> {
             style: parts.style,
             quiet_line: parts.quiet_line,
             sync_every: parts.sync_every,
+            retention: parts.retention,
+            expired_at: None,
+            health: Health::default(),
             clock,
             token,
             synced_at: None,
@@ -145,6 +159,24 @@ impl<S: ChatSink + Clone> Daemon<S> {
     /// Returns where sources that push can say that something happened; it is cheap to clone.
     pub fn hints(&self) -> Hints {
         self.hints.clone()
+    }
+
+    /// Returns what a server beside this daemon works on.
+    pub fn serving(
+        &self,
+        config: ServerConfig,
+        metrics: Option<metrics::Collected>,
+    ) -> server::Parts {
+        server::Parts {
+            config,
+            connectors: self.connectors.clone(),
+            base: self.base.clone(),
+            store: self.store.clone(),
+            hints: self.hints(),
+            health: self.health.clone(),
+            metrics,
+            clock: self.clock.clone(),
+        }
     }
 
     /// Runs until the token is cancelled. A briefing that has begun is finished first.
@@ -216,6 +248,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             }
             self.brief(&member).await?;
         }
+        self.expire(now).await?;
         self.follow().await?;
         self.next_event(now).await
     }
@@ -234,7 +267,16 @@ impl<S: ChatSink + Clone> Daemon<S> {
             None => self.clock.now(),
         };
         let gaps = self.gaps_for(member);
-        match deliver(&self.delivering(&gaps), member, sink, now).await {
+        let delivered = deliver(&self.delivering(&gaps), member, sink, now).await;
+        metrics::briefing(match &delivered {
+            Ok(Outcome::Sent) => "sent",
+            Ok(Outcome::Quiet) => "quiet",
+            Ok(Outcome::TryAgain(_)) => "refused",
+            Ok(Outcome::Unknown) => "unknown",
+            Ok(Outcome::Missed) => "missed",
+            Err(_) => "failed",
+        });
+        match delivered {
             Ok(Outcome::TryAgain(_)) => {
                 self.held.remove(&member.id);
             }
@@ -376,8 +418,15 @@ impl<S: ChatSink + Clone> Daemon<S> {
         let this = &*self;
         let readings = open.into_iter().map(async |(id, mut source, objects)| {
             // A source that is cut off keeps what it has learned about people and places.
+            let begun = tokio::time::Instant::now();
             let read = this.sync_one(id, &mut source, &objects);
             let read = tokio::time::timeout(limit, read).await;
+            let (result, events) = match &read {
+                Ok(Ok(events)) => ("read", *events),
+                Ok(Err(_)) => ("failed", 0),
+                Err(_) => ("slow", 0),
+            };
+            metrics::reading(id, result, events, begun.elapsed());
             (id.clone(), read, source)
         });
         let readings = join_all(readings).await;
@@ -402,7 +451,9 @@ impl<S: ChatSink + Clone> Daemon<S> {
         self.read_at = Some(self.clock.now());
         if is_all {
             self.synced_at = self.read_at;
+            self.health.has_read();
         }
+        metrics::sources(self.troubles.len(), self.clock.now());
         if events > 0 {
             info!(events, "Read {events} new events");
         }
@@ -424,11 +475,23 @@ impl<S: ChatSink + Clone> Daemon<S> {
             Some(source) => source,
             None => source.insert(self.connectors[id].open(id, &self.base, &self.http)?),
         };
-        for object in objects {
+        let connector = id.clone();
+        let open = self
+            .store
+            .read(move |c| hooks::open_hooks(c, &connector))
+            .await?;
+        let hooked = open.iter().flat_map(|(_, objects)| objects);
+        for object in objects.iter().chain(hooked) {
             source.hint(object);
         }
         let now = || self.clock.now();
         let synced = ingest::sync(&self.store, id, source, &self.roster, now, |_, _| {}).await?;
+        if let Some((last, _)) = open {
+            let (connector, now) = (id.clone(), self.clock.now());
+            self.store
+                .write(move |c| hooks::settle_hooks(c, &connector, last, now))
+                .await?;
+        }
         Ok(synced.events)
     }
 
@@ -461,6 +524,26 @@ impl<S: ChatSink + Clone> Daemon<S> {
             .await
     }
 
+    /// Forgets, once a day, what is older than the team wants to keep; the index follows.
+    async fn expire(&mut self, now: Timestamp) -> Result<()> {
+        let day = SignedDuration::from_hours(24);
+        if self
+            .expired_at
+            .is_some_and(|at| now.duration_since(at) < day)
+        {
+            return Ok(());
+        }
+        self.expired_at = Some(now);
+        let expired = expire_all(&self.store, &self.connectors, &self.retention, now).await?;
+        if expired > 0 {
+            info!(
+                expired,
+                "Forgot the words of {expired} events that are past their time"
+            );
+        }
+        Ok(())
+    }
+
     /// Brings the index up to the log. No briefing waits for it.
     async fn follow(&mut self) -> Result<()> {
         let (store, index, roster) = (self.store.clone(), self.index.clone(), self.roster.clone());
@@ -469,9 +552,13 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 .await
                 .context("the task that follows the log stopped")?;
         match followed {
-            Ok(_) => self.is_index_behind = false,
+            Ok(_) => {
+                self.is_index_behind = false;
+                self.health.follows(true);
+            }
             Err(error) if !self.is_index_behind => {
                 self.is_index_behind = true;
+                self.health.follows(false);
                 warn!(error = %format!("{error:#}"), "The index is behind the log; the next sync tries again");
             }
             Err(_) => {}
@@ -500,4 +587,46 @@ impl<S: ChatSink + Clone> Daemon<S> {
             None => info!(connectors, "Started; nobody is to be briefed"),
         }
     }
+}
+
+/// How many events are forgotten in one transaction.
+const EXPIRED_AT_ONCE: usize = 2_000;
+
+/// Forgets everything that is past its time; returns how many events that were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn expire_all(
+    store: &Store,
+    connectors: &BTreeMap<ConnectorId, ConnectorConfig>,
+    retention: &RetentionConfig,
+    now: Timestamp,
+) -> Result<usize> {
+    let before = |days: u32| now.saturating_sub(SignedDuration::from_hours(24 * i64::from(days)));
+    let mut all = 0;
+    let mut longest = Some(0);
+    for id in connectors.keys() {
+        let days = retention.days_of(id);
+        longest = longest.zip(days).map(|(longest, days)| longest.max(days));
+        let Some(days) = days else { continue };
+        let before = before(days)?;
+        loop {
+            let id = id.clone();
+            let expired = store
+                .write(move |c| retention::expire(c, &id, before, EXPIRED_AT_ONCE))
+                .await?;
+            all += expired;
+            if expired < EXPIRED_AT_ONCE {
+                break;
+            }
+        }
+    }
+    // What briefings said may come from any source.
+    if let Some(days) = longest.filter(|days| *days > 0) {
+        let before = before(days)?;
+        store
+            .write(move |c| retention::expire_deliveries(c, before))
+            .await?;
+    }
+    Ok(all)
 }

@@ -237,9 +237,11 @@ impl Http {
             host = call.host()
         );
         let begun = tokio::time::Instant::now();
+        let (connector, operation) = (call.connector.clone(), call.operation.clone());
         async {
             let answer = self.stack.clone().oneshot(call).await;
             let millis = begun.elapsed().as_millis();
+            crate::metrics::request(&connector, &operation, class_of(&answer));
             match &answer {
                 Ok(answer) => {
                     let (status, bytes) = (answer.status.as_u16(), answer.body.len());
@@ -428,6 +430,18 @@ impl Answer {
             Some(said) => format!(": {}", said.chars().take(LONGEST).collect::<String>()),
             None => String::new(),
         }
+    }
+}
+
+/// Returns what metrics call an answer.
+fn class_of(answer: &Result<Answer, HttpError>) -> &'static str {
+    match answer.as_ref().map(|answer| answer.status.as_u16()) {
+        Err(_) => "none",
+        Ok(429) => "429",
+        Ok(200..=299) => "2xx",
+        Ok(300..=399) => "3xx",
+        Ok(400..=499) => "4xx",
+        Ok(_) => "5xx",
     }
 }
 

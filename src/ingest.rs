@@ -225,6 +225,10 @@ impl Writer<'_> {
             return Ok(());
         };
         let base = events::find_event(self.c, of)?;
+        if base.is_none() && events::find_thread(self.c, &event.thread)?.is_none() {
+            // Something is gone that never came here.
+            return Ok(());
+        }
         let added = self.append(event, base.as_ref().map(|base| base.seq))?;
         let (Some(base), true) = (base, added.is_some()) else {
             return Ok(());
@@ -234,8 +238,31 @@ impl Writer<'_> {
                 events::replace_text(self.c, base.seq, &event.text.0, &event.aside)?;
                 events::put_mentions(self.c, base.seq, &self.mentions_in(event))?;
             }
-            EventKind::Deleted { .. } => events::remove_text(self.c, base.seq)?,
+            EventKind::Deleted { of } => {
+                events::remove_text(self.c, base.seq)?;
+                if of.id == event.thread.id {
+                    self.delete_rest(event)?;
+                }
+            }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// What was said in a ticket goes with the ticket. Replies to a message outlive it.
+    fn delete_rest(&mut self, event: &Event) -> Result<()> {
+        let (tid, kind, _) = self.thread_of(event)?;
+        if kind != ThreadKind::Ticket {
+            return Ok(());
+        }
+        for id in events::said_in(self.c, tid)? {
+            let of = crate::model::EventId::new(&event.id.connector, id.as_str());
+            let id = crate::model::EventId::new(&event.id.connector, format!("{id}~deleted"));
+            self.put_change(&Event {
+                id,
+                kind: EventKind::Deleted { of },
+                ..event.clone()
+            })?;
         }
         Ok(())
     }

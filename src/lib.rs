@@ -7,7 +7,7 @@
 //!                              │
 //!                              ├─► brief: changes ► rank ► select ► summarize ► verify ► render ► deliver
 //!                              └─► triage: past ► model ► candidates ► evidence
-//!  cli and daemon call the spines; nothing else does
+//!  cli and daemon call the spines; the server only leaves hints for the daemon
 //! ```
 //!
 //! Read in this order: [`model`] (the words), [`ingest`], [`brief`] and [`triage`] (the spines), then the stage you came for.
@@ -68,10 +68,12 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod lock;
+pub mod metrics;
 pub mod sinks;
 
 pub mod cli;
 pub mod daemon;
+pub mod server;
 
 #[cfg(test)]
 pub(crate) mod spec_check;

@@ -17,7 +17,7 @@ impl InstanceLock {
     /// # Errors
     /// When another daybrief holds it: it says so and what to do.
     pub fn take(data_dir: &Path) -> Result<InstanceLock> {
-        std::fs::create_dir_all(data_dir)?;
+        crate::store::make_private(data_dir)?;
         let path = data_dir.join("lock");
         let file = File::options()
             .create(true)

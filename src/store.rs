@@ -17,16 +17,19 @@ pub mod closeness;
 pub mod deliveries;
 pub mod events;
 pub mod followers;
+pub mod hooks;
 pub mod night;
 pub mod people;
 pub mod progress;
+pub mod retention;
 pub mod rows;
 pub mod tickets;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
+    include_str!("store/0003_hooks.sql"),
 ];
 
 /// The name of the database within the data folder.
@@ -50,7 +53,7 @@ impl Store {
     /// # Errors
     /// When the folder cannot be written or a newer daybrief wrote the file.
     pub fn open(dir: &Path) -> Result<Store> {
-        std::fs::create_dir_all(dir)
+        make_private(dir)
             .with_context(|| format!("cannot create the data folder {}", dir.display()))?;
         let path = dir.join(FILE_NAME);
         let mut connection = Connection::open(&path)
@@ -187,6 +190,48 @@ impl Store {
             .context("a reader of the store stopped")?
     }
 
+    /// Copies the store to a new file, page by page beside whoever writes, checks the copy, and only then gives it its
+    /// name; `seen` is told how many pages of how many are done. Returns the size in bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or the copy does not pass SQLite's own check.
+    pub fn backup(&self, file: &Path, mut seen: impl FnMut(u64, u64)) -> Result<u64> {
+        let mut name = file.file_name().unwrap_or_default().to_owned();
+        name.push(".part");
+        let half = file.with_file_name(name);
+        let copied = self.read_now(|c| {
+            if half.exists() {
+                std::fs::remove_file(&half)?;
+            }
+            let mut copy = Connection::open(&half)?;
+            let backup = rusqlite::backup::Backup::new(c, &mut copy)?;
+            loop {
+                let step = backup.step(1_000)?;
+                let stand = backup.progress();
+                let total = u64::try_from(stand.pagecount).unwrap_or(0);
+                let open = u64::try_from(stand.remaining).unwrap_or(0);
+                seen(total.saturating_sub(open), total);
+                if step == rusqlite::backup::StepResult::Done {
+                    break;
+                }
+            }
+            drop(backup);
+            let verdict: String = copy.query_row("PRAGMA quick_check", [], |row| row.get(0))?;
+            if verdict != "ok" {
+                bail!("the copy is damaged: {verdict}");
+            }
+            copy.pragma_update(None, "journal_mode", "DELETE")?;
+            Ok(())
+        });
+        if let Err(error) = copied {
+            std::fs::remove_file(&half).ok();
+            return Err(error);
+        }
+        std::fs::File::open(&half)?.sync_all()?;
+        std::fs::rename(&half, file)?;
+        Ok(std::fs::metadata(file)?.len())
+    }
+
     /// Returns the log's uuid; followers that carry another one must start anew.
     ///
     /// # Errors
@@ -196,6 +241,18 @@ impl Store {
             meta(c, "log")?.context("the store has no log id; it was not made by daybrief")
         })
     }
+}
+
+/// Makes a folder that only its owner may enter; one that is there already stays as it is.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_private(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
 }
 
 /// Returns a fact about the store itself.
@@ -286,6 +343,23 @@ mod tests {
                 .unwrap(),
             first
         );
+    }
+
+    #[test]
+    fn a_backup_is_whole_and_has_the_same_log() {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = Store::open(dir.path()).unwrap();
+        store.write_now(|c| set_meta(c, "colour", "green")).unwrap();
+        let mut stand = (0, 0);
+        let bytes = store.backup(&other.path().join(FILE_NAME), |done, total| {
+            stand = (done, total);
+        });
+        assert!(bytes.unwrap() > 0);
+        assert_eq!(stand.0, stand.1, "it was told to the end");
+        let copy = Store::open(other.path()).unwrap();
+        assert_eq!(copy.log_uuid().unwrap(), store.log_uuid().unwrap());
+        let colour = copy.read_now(|c| meta(c, "colour")).unwrap();
+        assert_eq!(colour.as_deref(), Some("green"));
     }
 
     #[test]

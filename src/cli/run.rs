@@ -5,16 +5,20 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::SignedDuration;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::error;
 
 use super::Global;
 use super::site::Site;
 use crate::clock::Clock;
 use crate::daemon::{Daemon, Parts};
 use crate::lock::InstanceLock;
+use crate::metrics::Collected;
 use crate::model::Member;
+use crate::server;
 use crate::sinks::Sink;
 
 /// Reads the sources on an interval and briefs each member at the start of their own day, until it is told to stop.
@@ -40,8 +44,23 @@ impl Run {
             .enable_all()
             .build()?;
         let (token, loops) = (CancellationToken::new(), TaskTracker::new());
+        let server = site.config.server.clone();
+        let address = server.address()?.filter(|_| !self.once);
+        let metrics = address.map(|_| Collected::start()).transpose()?;
         let mut daemon = Daemon::new(parts_of(site)?, Clock::System, token.clone());
         runtime.block_on(async {
+            if let Some(address) = address {
+                let listener = TcpListener::bind(address).await.with_context(|| {
+                    format!("cannot listen on {address}; [server] listen names another place, or another program has it")
+                })?;
+                let routes = server::routes(daemon.serving(server, metrics))?;
+                let token = token.clone();
+                loops.spawn(async move {
+                    if let Err(error) = server::serve(listener, routes, token).await {
+                        error!(error = %format!("{error:#}"), "The server stopped; hooks, health and metrics are gone, briefings go on");
+                    }
+                });
+            }
             tokio::spawn(stop_on_signal(token));
             let once = self.once;
             let work = loops.spawn(async move {
@@ -83,6 +102,7 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         style,
         quiet_line: site.config.delivery.quiet_line,
         sync_every: SignedDuration::from_mins(i64::from(site.config.delivery.sync_minutes)),
+        retention: site.config.retention,
     })
 }
 

@@ -19,6 +19,7 @@ pub mod api;
 mod check;
 pub mod comments;
 mod gather;
+pub mod hooks;
 pub mod normalize;
 
 #[cfg(test)]
@@ -165,5 +166,13 @@ impl Source for GithubSource {
             }
         }
         Ok(gatherer.close(page, after))
+    }
+
+    fn hint(&mut self, object: &str) {
+        if let Some((name, number)) = object.rsplit_once('#')
+            && let Ok(number) = number.parse()
+        {
+            self.0.look_at(name, number);
+        }
     }
 }

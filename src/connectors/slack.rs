@@ -19,6 +19,7 @@ pub mod api;
 mod check;
 pub mod dm;
 mod gather;
+pub mod hooks;
 pub mod stand;
 
 #[cfg(test)]

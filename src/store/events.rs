@@ -174,6 +174,9 @@ pub fn replace_text(c: &Connection, seq: Seq, text: &str, aside: &str) -> Result
 pub fn remove_text(c: &Connection, seq: Seq) -> Result<()> {
     c.prepare_cached("UPDATE events SET text = '', aside = '', removed = 1 WHERE seq = ?1")?
         .execute([seq.0])?;
+    // What its edits said was said by it too.
+    c.prepare_cached("UPDATE events SET text = '', aside = '' WHERE of_seq = ?1")?
+        .execute([seq.0])?;
     c.prepare_cached("DELETE FROM mentions WHERE seq = ?1")?
         .execute([seq.0])?;
     c.prepare_cached("DELETE FROM ask_targets WHERE seq = ?1")?
@@ -181,6 +184,15 @@ pub fn remove_text(c: &Connection, seq: Seq) -> Result<()> {
     c.prepare_cached("DELETE FROM asks WHERE seq = ?1")?
         .execute([seq.0])?;
     Ok(())
+}
+
+/// Returns the ids of what was said in a thread and is still there.
+pub fn said_in(c: &Connection, tid: u64) -> Result<Vec<String>> {
+    let mut statement = c.prepare_cached(
+        "SELECT id FROM events WHERE tid = ?1 AND kind = 'posted' AND removed = 0 ORDER BY seq",
+    )?;
+    let rows = statement.query_map([tid], |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Stores whom an event names, in place of what was stored before.

@@ -347,5 +347,48 @@ fn what_the_reader_wrote_in_is_theirs_however_close_the_others_are() {
         line.unwrap().section,
         daybrief::model::Section::ChangedOnYours
     );
+}
+
+#[test]
+fn what_is_past_its_time_leaves_store_and_index_and_is_no_news() {
+    let mut world = World::new("2026-11-19T12:00:00Z");
+    world.set_config(
+        "[connectors.chat]\ntype = \"slack-export\"\npath = \"chat\"\n[connectors.tracker]\ntype = \"tickets\"\npath = \"tickets.jsonl\"\n[retention.connectors]\nchat = 30\n".into(),
+    );
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "Europe/Berlin", "");
+    let old = world.chat(
+        "general",
+        "2026-10-01T10:00:00Z",
+        "bo",
+        "the marmalade password is on the shelf",
+    );
+    let young = world.chat(
+        "general",
+        "2026-11-18T10:00:00Z",
+        "bo",
+        "the timetable is on the shelf",
+    );
+    world.run_until("2026-11-20T12:00:00Z");
+    let event = |id: &str| daybrief::model::EventId::new(&"chat".into(), id);
+    let is_there = |id: &str| {
+        let event = event(id);
+        let found = world
+            .store()
+            .read_now(|c| daybrief::store::events::present(c, &event));
+        found.unwrap().is_some()
+    };
+    assert!(!is_there(&old), "50 days old");
+    assert!(is_there(&young));
+    let words: u64 = world
+        .store()
+        .read_now(|c| {
+            let sql = "SELECT count(*) FROM events WHERE text LIKE '%marmalade%'";
+            Ok(c.query_row(sql, [], |row| row.get(0))?)
+        })
+        .unwrap();
+    assert_eq!(words, 0);
+    assert_eq!(world.found("marmalade"), 0, "the index let go of it too");
+    assert_eq!(world.found("timetable"), 1);
     world.check();
 }

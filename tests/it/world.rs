@@ -282,6 +282,7 @@ impl World {
             style: Style::default(),
             quiet_line: self.quiet_line,
             sync_every: SignedDuration::from_mins(30),
+            retention: config.retention,
         };
         Daemon::new(parts, self.clock.clone(), CancellationToken::new())
     }
@@ -323,6 +324,24 @@ impl World {
 
     pub fn store(&self) -> Store {
         Store::open(&self.path("data")).unwrap()
+    }
+
+    /// Returns how many passages the index finds for a word, among what everybody may read.
+    pub fn found(&self, word: &str) -> usize {
+        let store = self.store();
+        let index = Index::open_read_only(
+            &self.path("index"),
+            &store.log_uuid().unwrap(),
+            Options::default(),
+        );
+        let readable = store.read_now(|c| audiences::readable_by(c, None)).unwrap();
+        let parsed = daybrief_index::parse_at(
+            &format!("\"{word}\""),
+            &jiff::tz::TimeZone::UTC,
+            self.clock.now(),
+        );
+        let page = index.unwrap().search(&parsed.query(readable, 10)).unwrap();
+        page.items.len()
     }
 
     pub fn mood(&self, mood: Mood) {

@@ -437,3 +437,11 @@ pub struct Reaction {
     #[serde(deserialize_with = "tolerant::text")]
     pub created_at: String,
 }
+
+impl Issue {
+    /// Returns whether it stands in a repository: GitHub answers with the new place of one that was moved.
+    pub fn is_in(&self, repository: &str) -> bool {
+        let own = format!("/{repository}/").to_lowercase();
+        self.html_url.to_lowercase().contains(&own)
+    }
+}

@@ -66,6 +66,8 @@ pub struct Gatherer {
     readers: Readers,
     history: SignedDuration,
     run: Option<Run>,
+    /// Issues that a hook named, by repository.
+    hinted: BTreeMap<String, BTreeSet<u64>>,
 }
 
 /// A pass, kept between its pages.
@@ -79,6 +81,8 @@ struct Run {
     phase: Phase,
     /// What happened before this is history in the repository in front.
     history_before: Timestamp,
+    /// Issues of the repository in front that a hook named.
+    hinted: BTreeSet<u64>,
 }
 
 /// What is asked next about a repository.
@@ -111,6 +115,18 @@ impl Gatherer {
             readers: config.audience,
             history,
             run: None,
+            hinted: BTreeMap::new(),
+        }
+    }
+
+    /// Asks for an issue again in the next pass, whatever the listings say; one that is gone is only noticed so.
+    pub fn look_at(&mut self, name: &str, number: u64) {
+        let known = self
+            .repositories
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        if let Some(known) = known {
+            self.hinted.entry(known.clone()).or_default().insert(number);
         }
     }
 
@@ -142,6 +158,7 @@ impl Gatherer {
             begun_at: now,
             phase: Phase::Readers,
             history_before: Timestamp::MAX,
+            hinted: BTreeSet::new(),
         };
         run.turn_to_front();
         self.run = Some(run);
@@ -159,6 +176,9 @@ impl Gatherer {
             return Ok(());
         };
         let name = run.queue.front().cloned().unwrap_or_default();
+        if matches!(run.phase, Phase::Comments) {
+            run.hinted = self.hinted.remove(&name).unwrap_or_default();
+        }
         let stepped = match self.step_in(&mut run, &name, page).await {
             Err(error) if error.is_about_place() => {
                 page.skipped.push(Skipped {
@@ -215,7 +235,16 @@ impl Gatherer {
             }
             Phase::Comments => {
                 run.phase = Phase::Comments;
-                run.phase = Phase::Edited(self.list_edited(run, name).await?);
+                let mut numbers = self.list_edited(run, name).await?;
+                let hinted = std::mem::take(&mut run.hinted);
+                numbers.extend(
+                    hinted
+                        .iter()
+                        .filter(|number| !numbers.contains(number))
+                        .copied()
+                        .collect::<Vec<_>>(),
+                );
+                run.phase = Phase::Edited(numbers);
             }
             Phase::Edited(mut numbers) => {
                 let Some(number) = numbers.front().copied() else {
@@ -225,7 +254,14 @@ impl Gatherer {
                 let path = format!("repos/{name}/issues/{number}");
                 let found: Result<Issue, GithubError> = self.client.get("issues.get", &path).await;
                 let delivered = match found {
-                    Ok(issue) => self.deliver(run, name, &issue, page).await,
+                    Ok(issue) if issue.number == number && issue.is_in(name) => {
+                        self.deliver(run, name, &issue, page).await
+                    }
+                    // Deleted, or moved to another repository: it is no longer read here.
+                    Ok(_) | Err(GithubError::Missing { .. }) => {
+                        self.forget(run, name, number, page);
+                        Ok(())
+                    }
                     Err(error) => Err(error),
                 };
                 let is_fatal = matches!(&delivered, Err(error) if !error.is_about_place());
@@ -398,6 +434,17 @@ impl Gatherer {
         page.threads.push(normalized.thread);
         place.recent.insert(number, issue.updated_at.clone());
         Ok(())
+    }
+
+    /// Takes an issue that is gone out of the memory; what was said in it goes with it.
+    fn forget(&self, run: &mut Run, name: &str, number: u64, page: &mut Page) {
+        let now = run.begun_at;
+        let thread = ThreadId::new(&self.id, thread_name(name, number));
+        let place = run.place(name);
+        place.recent.remove(&number);
+        place.known.remove(&number);
+        let opened = thread.id.to_string();
+        page.events.push(self.deleted(&opened, &thread, now));
     }
 
     fn deleted(&self, gone: &str, thread: &ThreadId, now: Timestamp) -> Event {

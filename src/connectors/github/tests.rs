@@ -255,6 +255,34 @@ async fn issues_and_pull_requests_are_read_with_all_that_happened() {
 }
 
 #[tokio::test]
+async fn an_issue_that_is_deleted_goes_with_all_that_was_said_in_it_when_its_hook_comes() {
+    let mut here = Here::new().await;
+    fill(&here.fake);
+    here.sync_at(&on(23, "08:00")).await.unwrap();
+    let before = here.log(0).len();
+    {
+        let mut hub = here.fake.get();
+        let repository = hub.repositories.get_mut(REPO).unwrap();
+        repository.issues.remove(&1);
+    }
+    here.sync_at(&on(23, "09:00")).await.unwrap();
+    assert_eq!(here.log(before).len(), 0, "no listing shows it");
+
+    let mut source = here.source.take().unwrap();
+    source.hint(&format!("{}#1", REPO.to_uppercase()));
+    source.hint("somebody/else#1");
+    source.hint("nonsense");
+    source.hint(&format!("{REPO}#9999"));
+    here.source = Some(source);
+    here.sync_at(&on(23, "09:05")).await.unwrap();
+    let mut gone = here.log(before);
+    gone.sort();
+    insta::assert_snapshot!(gone.join("\n"), @"");
+    let words = here.query("SELECT text FROM events WHERE id LIKE '%#1%' AND text <> ''");
+    assert!(words.is_empty(), "{words:?}");
+}
+
+#[tokio::test]
 async fn what_happens_later_is_news_with_who_did_it_and_what_is_old_is_not() {
     let mut here = Here::new().await;
     fill(&here.fake);
