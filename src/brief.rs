@@ -18,6 +18,8 @@ use crate::store::{closeness, deliveries, events};
 pub mod backtest;
 pub mod changes;
 pub mod deliver;
+pub mod digest;
+pub mod draft;
 pub mod rank;
 pub mod render;
 pub mod replay;

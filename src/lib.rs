@@ -28,7 +28,8 @@
 //! [`store::night`] reads what of it they may read; [`brief::changes`] turns each topic into facts, [`brief::rank`]
 //! weighs how it is theirs, [`brief::select`] decides what gets a line, what shares one and what is only named,
 //! [`brief::summarize`] writes facts and word-for-word quotes at the greatest length that fits, and [`brief::verify`]
-//! drops whatever does not stand in its source. [`brief::render`] makes text, Markdown or JSON of it.
+//! drops whatever does not stand in its source. Where a model is to word a thread, [`brief::digest`] is what it may see and
+//! [`brief::draft`] what it may answer. [`brief::render`] makes text, Markdown or JSON of it.
 //!
 //! # Walkthrough 3: a question
 //!

@@ -100,6 +100,11 @@ impl Roster {
         names
     }
 
+    /// Returns an account's mail address, if its source says.
+    pub fn email_of(&self, handle: &Handle) -> Option<&str> {
+        self.people.get(handle)?.email.as_deref()
+    }
+
     /// Returns whether an account is a program.
     pub fn is_bot(&self, handle: &Handle) -> bool {
         self.people.get(handle).is_some_and(|person| person.is_bot)
