@@ -17,6 +17,7 @@ use crate::store::{closeness, deliveries, events};
 
 pub mod backtest;
 pub mod changes;
+pub mod checks;
 pub mod deliver;
 pub mod digest;
 pub mod draft;

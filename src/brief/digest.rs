@@ -20,6 +20,7 @@ use crate::text::asks::{ask_in, blocker_in, decision_in};
 mod aliases;
 mod prompt_text;
 
+pub(crate) use aliases::folded;
 use prompt_text::{Names, PromptText};
 
 /// A changed thread for one audience class.
@@ -481,4 +482,4 @@ fn cues_of(topic: &Topic, roster: &Roster) -> Vec<Cues> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -335,6 +335,31 @@ impl CheckReport {
             .iter()
             .filter(move |outcome| outcome.severity == severity)
     }
+
+    pub(in crate::brief) fn note(
+        &mut self,
+        check: Check,
+        severity: Severity,
+        why: impl Into<String>,
+    ) {
+        let why = why.into();
+        // A check that is made of several questions keeps its worst answer.
+        match self
+            .outcomes
+            .iter_mut()
+            .find(|outcome| outcome.check == check)
+        {
+            Some(outcome) if severity > outcome.severity => {
+                (outcome.severity, outcome.why) = (severity, why);
+            }
+            Some(_) => {}
+            None => self.outcomes.push(Outcome {
+                check,
+                severity,
+                why,
+            }),
+        }
+    }
 }
 
 /// An item with everything the checks found.

@@ -12,6 +12,8 @@ use daybrief_index::{Arms, Index, Options, eval as judged};
 use super::{Global, output};
 use crate::text::conversations::measure::evaluate_conversations;
 
+mod words;
+
 /// Measures a part of daybrief on labelled data.
 #[derive(Debug, Args)]
 pub struct Eval {
@@ -46,6 +48,12 @@ enum What {
         #[arg(long, value_enum, default_value_t = Part::Both)]
         arms: Part,
     },
+    /// The checks of a model's words, on a folder of threads with summaries and of meetings with cited answers.
+    Words {
+        /// The folder of JSON lines (.gz is unpacked).
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 /// A part of the index.
@@ -74,6 +82,7 @@ impl Eval {
         match self.what {
             What::Asks { labels, out } => asks(&labels, &out),
             What::Conversations { threads } => conversations(&threads, global.json),
+            What::Words { dir } => words::words(&dir, global.json),
             What::Search { sets, out, arms } => {
                 search(&sets, out.as_deref(), arms.into(), global.json)
             }
