@@ -18,9 +18,9 @@ const SPILL: f32 = 0.4;
 /// How near two messages found for one question may stand.
 const APART: usize = 5;
 /// What it adds that the question names the author.
-const AUTHOR: f32 = 0.15;
+const AUTHOR: f32 = 0.6;
 /// What words weigh against meaning in a question; in a sentence both weigh the same.
-const WORDS: f32 = 0.7;
+const WORDS: f32 = 0.4;
 /// Below this many messages neighbors are no place of their own.
 const LONG: usize = 40;
 

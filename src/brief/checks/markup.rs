@@ -63,7 +63,7 @@ pub fn forbidden_in(text: &str) -> Option<&'static str> {
             {
                 Some("a tag")
             }
-            '>' if left == ' ' && n == 0 || n == 0 => Some("a quote mark"),
+            '>' if n == 0 => Some("a quote mark"),
             '_' if !(left.is_alphanumeric() && right.is_alphanumeric()) => Some("markup"),
             '#' if right.is_alphabetic() || right == '#' || n == 0 => Some("a #channel"),
             '&' if right == '#'

@@ -343,12 +343,9 @@ pub fn wrong(
             return Some(Wrong::Nobody(one.word.clone()));
         }
         let stands = |word: &str| lower.iter().any(|text| super::states::has_word(text, word));
-        if !one
-            .people
-            .iter()
-            .any(|person| wrote(person) || is_named(person) || in_facts(person))
-            && !(stands(&one.word.to_lowercase()) && !one.is_slot)
-        {
+        let is_there = |person: &usize| wrote(person) || is_named(person) || in_facts(person);
+        let stands_there = !one.is_slot && stands(&one.word.to_lowercase());
+        if !stands_there && !one.people.iter().any(is_there) {
             return Some(Wrong::NotThere(one.word.clone()));
         }
         if one.speaks && !one.people.iter().any(wrote) {

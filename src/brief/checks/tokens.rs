@@ -586,11 +586,6 @@ impl Evidence {
         self.tokens.insert(Token::Month(date.month()));
     }
 
-    /// Takes in a number the daemon has counted.
-    pub fn add_count(&mut self, count: usize) {
-        self.tokens.insert(Token::Number(count.to_string()));
-    }
-
     /// Returns whether the evidence holds a thing, in whatever spelling.
     pub fn holds(&self, token: &Token) -> bool {
         if self.tokens.contains(token) {
