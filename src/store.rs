@@ -26,10 +26,11 @@ pub mod rows;
 pub mod tickets;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
+    include_str!("store/0004_topic_order.sql"),
 ];
 
 /// The name of the database within the data folder.

@@ -1,8 +1,9 @@
-//! Documents against time, memory and latency: `cargo bench -p daybrief-index -- [10000 100000 1000000]`.
+//! Documents against time, memory and latency: `cargo bench -p daybrief-index -- [--svg FILE] [10000 100000 1000000]`.
 //!
 //! Texts and questions come from the judged sets under `DAYBRIEF_SHARED` (their passages in full, shuffled sentence by sentence
 //! beyond the first round); without it both are made up. "Plain" is tantivy with the same fields, analyzers and threads, without
-//! vectors; its queries are the very same unions, top ten, no filter, nothing read back.
+//! vectors; its queries are the very same unions, top ten, no filter, nothing read back. Every ratio is of one run, and plain
+//! and hybrid take turns question by question, so that a busy machine slows both.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -22,7 +23,15 @@ const SETS: [&str; 6] = [
 ];
 
 fn main() {
-    let sizes: Vec<usize> = std::env::args().filter_map(|a| a.parse().ok()).collect();
+    if let Ok(dir) = std::env::var("DAYBRIEF_BENCH_COLD") {
+        return cold_search(Path::new(&dir));
+    }
+    let args: Vec<String> = std::env::args().collect();
+    let svg = args
+        .iter()
+        .position(|a| a == "--svg")
+        .and_then(|at| args.get(at + 1));
+    let sizes: Vec<usize> = args.iter().filter_map(|a| a.parse().ok()).collect();
     let sizes = if sizes.is_empty() {
         vec![10_000, 100_000]
     } else {
@@ -36,12 +45,166 @@ fn main() {
         std::thread::available_parallelism().map_or(1, |n| n.get())
     );
     embedding(&texts, &questions);
-    println!(
-        "passages | plain docs/s | hybrid docs/s | plain p50 ms | hybrid p50 | p95 | p99 | 1 % filter p50 | cold open+query ms | text MB | vectors MB | input MB | anonymous MB"
-    );
-    for size in sizes {
-        curve(size, &texts, &questions);
+    let rows: Vec<Row> = sizes
+        .into_iter()
+        .map(|size| curve(size, &texts, &questions))
+        .collect();
+    print!("{}", table(&rows));
+    if let Some(path) = svg {
+        std::fs::write(path, drawing(&rows)).expect("the drawing can be written");
     }
+}
+
+/// What one size costs.
+struct Row {
+    size: usize,
+    plain_docs: f64,
+    docs: f64,
+    plain: [f64; 3],
+    hybrid: [f64; 3],
+    narrow_p50: f64,
+    cold_ms: f64,
+    input_mb: f64,
+    folder_mb: f64,
+    serving_mb: f64,
+    exactness: (f64, f64),
+    fresh_p99_ms: f64,
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: &dyn Fn(&Row) -> String| {
+        let cells: Vec<String> = rows.iter().map(value).collect();
+        out.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+    };
+    line("passages", &|r| r.size.to_string());
+    line("---", &|_| "---".into());
+    line("plain tantivy, documents a second", &|r| {
+        format!("{:.0}", r.plain_docs)
+    });
+    line("with vectors, documents a second", &|r| {
+        format!("{:.0} ({:.2} ×)", r.docs, r.docs / r.plain_docs)
+    });
+    line("plain BM25 p50 / p99 ms", &|r| {
+        format!("{:.2} / {:.2}", r.plain[0], r.plain[2])
+    });
+    line("hybrid p50 ms", &|r| {
+        format!("{:.2} ({:.2} ×)", r.hybrid[0], r.hybrid[0] / r.plain[0])
+    });
+    line("hybrid p95 / p99 ms", &|r| {
+        format!(
+            "{:.2} / {:.2} ({:.2} ×)",
+            r.hybrid[1],
+            r.hybrid[2],
+            r.hybrid[2] / r.plain[2]
+        )
+    });
+    line("hybrid under a 1 % audience, p50 ms", &|r| {
+        format!("{:.2}", r.narrow_p50)
+    });
+    line("a new process opens, asks and ends, ms", &|r| {
+        format!("{:.0}", r.cold_ms)
+    });
+    line("text put in, MB", &|r| format!("{:.0}", r.input_mb));
+    line("folder, MB", &|r| {
+        format!("{:.0} ({:.2} ×)", r.folder_mb, r.folder_mb / r.input_mb)
+    });
+    line("anonymous memory and vector file, MB", &|r| {
+        format!("{:.0}", r.serving_mb)
+    });
+    line("top ten as without signs: both / vectors", &|r| {
+        format!("{:.3} / {:.3}", r.exactness.0, r.exactness.1)
+    });
+    line("put → searchable p99 at 500 a second, ms", &|r| {
+        format!("{:.0}", r.fresh_p99_ms)
+    });
+    out
+}
+
+/// Draws three small charts side by side: rate, latency and memory against passages, both axes logarithmic.
+fn drawing(rows: &[Row]) -> String {
+    type Line = (&'static str, fn(&Row) -> f64);
+    let charts: [(&str, &[Line]); 3] = [
+        (
+            "documents a second",
+            &[("plain", |r| r.plain_docs), ("with vectors", |r| r.docs)],
+        ),
+        (
+            "a question, ms",
+            &[
+                ("plain p50", |r| r.plain[0]),
+                ("hybrid p50", |r| r.hybrid[0]),
+                ("hybrid p99", |r| r.hybrid[2]),
+            ],
+        ),
+        (
+            "MB",
+            &[
+                ("text", |r| r.input_mb),
+                ("folder", |r| r.folder_mb),
+                ("memory", |r| r.serving_mb),
+            ],
+        ),
+    ];
+    let colors = ["#888888", "#2b6cb0", "#c05621"];
+    let mut out = String::from(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"900\" height=\"280\" font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"900\" height=\"280\" fill=\"white\"/>\n",
+    );
+    for (n, (title, lines)) in charts.iter().enumerate() {
+        let left = 40.0 + n as f64 * 300.0;
+        let all: Vec<f64> = lines
+            .iter()
+            .flat_map(|l| rows.iter().map(l.1))
+            .map(|v| v.max(1e-3).log10())
+            .collect();
+        let low = all.iter().copied().fold(f64::MAX, f64::min).floor();
+        let high = all
+            .iter()
+            .copied()
+            .fold(f64::MIN, f64::max)
+            .ceil()
+            .max(low + 1.0);
+        let y = |value: f64| 230.0 - (value.max(1e-3).log10() - low) / (high - low) * 180.0;
+        let first = rows.first().map_or(1.0, |r| r.size as f64).log10();
+        let last = rows
+            .last()
+            .map_or(10.0, |r| r.size as f64)
+            .log10()
+            .max(first + 1e-9);
+        let x =
+            |size: usize| left + 10.0 + ((size as f64).log10() - first) / (last - first) * 200.0;
+        out += &format!("<text x=\"{left}\" y=\"20\" font-size=\"13\">{title}</text>\n");
+        for step in low as i32..=high as i32 {
+            let value = 10f64.powi(step);
+            out += &format!(
+                "<line x1=\"{left}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#dddddd\"/><text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>\n",
+                left + 220.0,
+                left - 4.0,
+                y(value) + 4.0,
+                y = y(value)
+            );
+        }
+        for row in rows {
+            out += &format!(
+                "<text x=\"{:.1}\" y=\"246\" text-anchor=\"middle\">{}</text>\n",
+                x(row.size),
+                row.size
+            );
+        }
+        for (i, (name, value)) in lines.iter().enumerate() {
+            let color = colors[i];
+            let points: Vec<String> = rows
+                .iter()
+                .map(|r| format!("{:.1},{:.1}", x(r.size), y(value(r))))
+                .collect();
+            out += &format!(
+                "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/><text x=\"{:.1}\" y=\"268\" fill=\"{color}\">{name}</text>\n",
+                points.join(" "),
+                left + i as f64 * 75.0
+            );
+        }
+    }
+    out + "</svg>\n"
 }
 
 /// A generator that gives the same passages every time.
@@ -98,6 +261,7 @@ fn passage(number: usize, text: &str) -> Passage {
         space: Some(format!("space{}", number % 50)),
         title: String::new(),
         text: text.into(),
+        context: String::new(),
         authors: vec![format!("author{}", number % 200)],
         labels: Vec::new(),
         status: None,
@@ -200,7 +364,7 @@ fn fill(index: &Index, size: usize, texts: &[Passage]) -> (f64, usize) {
     (size as f64 / seconds, bytes)
 }
 
-fn curve(size: usize, texts: &[Passage], questions: &[String]) {
+fn curve(size: usize, texts: &[Passage], questions: &[String]) -> Row {
     let plain_dir = tempfile::tempdir().expect("a temporary folder");
     let dir = tempfile::tempdir().expect("a temporary folder");
     let plain_options = Options {
@@ -215,64 +379,114 @@ fn curve(size: usize, texts: &[Passage], questions: &[String]) {
     let step = (questions.len() / 400).max(1);
     let asked: Vec<&String> = questions.iter().step_by(step).collect();
     let everything: Vec<AudienceId> = (0..100).map(AudienceId).collect();
-    let time = |work: &mut dyn FnMut(&str)| {
-        asked.iter().take(40).for_each(|q| work(q));
-        let mut times: Vec<f64> = asked
-            .iter()
-            .map(|q| {
-                let start = Instant::now();
-                work(q);
-                start.elapsed().as_secs_f64() * 1e3
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        times
+    let mut times: [Vec<f64>; 3] = Default::default();
+    for (round, question) in asked.iter().take(40).chain(&asked).enumerate() {
+        let all = Query::new(question.as_str(), everything.clone(), 10);
+        let few = Query::new(question.as_str(), [AudienceId(7)], 10);
+        let works: [&dyn Fn(); 3] = [
+            &|| drop(black_box(index.plain_top_ten(question).expect("a query"))),
+            &|| drop(black_box(index.search(&all).expect("a query"))),
+            &|| drop(black_box(index.search(&few).expect("a query"))),
+        ];
+        for (times, work) in times.iter_mut().zip(works) {
+            let start = Instant::now();
+            work();
+            if round >= 40 {
+                times.push(start.elapsed().as_secs_f64() * 1e3);
+            }
+        }
+    }
+    times.iter_mut().for_each(|t| t.sort_by(f64::total_cmp));
+    let at = |n: usize| {
+        let place = |share: f64| times[n][((times[n].len() - 1) as f64 * share) as usize];
+        [place(0.5), place(0.95), place(0.99)]
     };
-    let at = |times: &[f64], share: f64| times[((times.len() - 1) as f64 * share) as usize];
-    let plain = time(&mut |q| drop(black_box(index.plain_top_ten(q).expect("a query"))));
-    let hybrid = time(&mut |q| {
-        drop(black_box(
-            index
-                .search(&Query::new(q, everything.clone(), 10))
-                .expect("a query"),
-        ))
-    });
-    let narrow = time(&mut |q| {
-        drop(black_box(
-            index
-                .search(&Query::new(q, [AudienceId(7)], 10))
-                .expect("a query"),
-        ))
-    });
     let stats = index.stats();
-    let anonymous = anonymous_mb();
-    exactness(&index, &asked, &everything);
-    drop(index);
-    let start = Instant::now();
-    let cold =
-        Index::open_read_only(dir.path(), "bench", Options::default()).expect("the index is there");
-    cold.search(&Query::new(asked[0].as_str(), everything.clone(), 10))
-        .expect("a query");
-    let cold_ms = start.elapsed().as_secs_f64() * 1e3;
     let mb = |bytes: u64| bytes as f64 / 1e6;
-    println!(
-        "{size} | {plain_docs:.0} | {docs:.0} ({:.2}x) | {:.2} | {:.2} ({:.2}x) | {:.2} | {:.2} ({:.2}x) | {:.2} | {cold_ms:.1} | {:.0} | {:.0} | {:.0} | {anonymous:.0}",
-        docs / plain_docs,
-        at(&plain, 0.5),
-        at(&hybrid, 0.5),
-        at(&hybrid, 0.5) / at(&plain, 0.5),
-        at(&hybrid, 0.95),
-        at(&hybrid, 0.99),
-        at(&hybrid, 0.99) / at(&plain, 0.99),
-        at(&narrow, 0.5),
-        mb(stats.text_bytes),
-        mb(stats.vector_bytes),
-        mb(bytes as u64),
-    );
+    let serving_mb = anonymous_mb() + mb(stats.vector_bytes);
+    let exactness = exactness(&index, &asked, &everything);
+    let folder_mb = mb(stats.text_bytes + stats.vector_bytes);
+    let fresh_p99_ms = freshness(&index, size, texts);
+    drop(index);
+    let mut cold: Vec<f64> = (0..5).map(|_| cold_ms(dir.path(), asked[0])).collect();
+    cold.sort_by(f64::total_cmp);
+    Row {
+        size,
+        plain_docs,
+        docs,
+        plain: at(0),
+        hybrid: at(1),
+        narrow_p50: at(2)[0],
+        cold_ms: cold[2],
+        input_mb: mb(bytes as u64),
+        folder_mb,
+        serving_mb,
+        exactness,
+        fresh_p99_ms,
+    }
 }
 
-/// Prints how much of the exact top ten the coarse pass keeps.
-fn exactness(index: &Index, asked: &[&String], everything: &[AudienceId]) {
+/// Returns the 99th percentile of the time from a passage's arrival to its being searchable, with 500 arriving a second and
+/// everything that has arrived going into one commit.
+fn freshness(index: &Index, size: usize, texts: &[Passage]) -> f64 {
+    const A_SECOND: usize = 500;
+    const SECONDS: usize = 6;
+    let mut dice = Dice(2);
+    let coming: Vec<Op> = (0..A_SECOND * SECONDS)
+        .map(|n| {
+            let from = size + n;
+            Op::Put(nth(from, texts, &mut dice))
+        })
+        .collect();
+    let start = Instant::now();
+    let arrival = |n: usize| n as f64 / A_SECOND as f64;
+    let mut waits = Vec::with_capacity(coming.len());
+    let mut done = 0;
+    while done < coming.len() {
+        let now = start.elapsed().as_secs_f64();
+        let arrived = ((now * A_SECOND as f64) as usize + 1).min(coming.len());
+        if arrived == done {
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            continue;
+        }
+        index
+            .apply(&coming[done..arrived], Seq((size + arrived) as u64))
+            .expect("a temporary folder can be written");
+        let now = start.elapsed().as_secs_f64();
+        waits.extend((done..arrived).map(|n| (now - arrival(n)) * 1e3));
+        done = arrived;
+    }
+    waits.sort_by(f64::total_cmp);
+    waits[(waits.len() - 1) * 99 / 100]
+}
+
+/// Runs this program again to do what `daybrief search` does with the index, and returns its whole life.
+fn cold_ms(dir: &Path, question: &str) -> f64 {
+    let start = Instant::now();
+    let ended =
+        std::process::Command::new(std::env::current_exe().expect("this program has a path"))
+            .env("DAYBRIEF_BENCH_COLD", dir)
+            .env("DAYBRIEF_BENCH_QUESTION", question)
+            .stdout(std::process::Stdio::null())
+            .status();
+    assert!(
+        ended.is_ok_and(|status| status.success()),
+        "the cold search failed"
+    );
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+fn cold_search(dir: &Path) {
+    let question = std::env::var("DAYBRIEF_BENCH_QUESTION").unwrap_or_default();
+    let index =
+        Index::open_read_only(dir, "bench", Options::default()).expect("the index is there");
+    let query = Query::new(question, (0..100).map(AudienceId), 10);
+    let page = index.search(&query).expect("a query");
+    println!("{}", page.items.len());
+}
+
+/// Returns how much of the exact top ten the coarse pass keeps, in both arms' answer and in the vectors' alone.
+fn exactness(index: &Index, asked: &[&String], everything: &[AudienceId]) -> (f64, f64) {
     let (mut kept, mut all) = (0, 0);
     for question in asked.iter().take(100) {
         let query = Query {
@@ -319,11 +533,7 @@ fn exactness(index: &Index, asked: &[&String], everything: &[AudienceId]) {
         total += exact.len();
         near += exact.iter().filter(|e| fast.contains(e)).count();
     }
-    println!(
-        "exactness of the top ten: hybrid {:.4}, vectors alone {:.4}",
-        kept as f64 / all as f64,
-        near as f64 / total as f64
-    );
+    (kept as f64 / all as f64, near as f64 / total as f64)
 }
 
 fn anonymous_mb() -> f64 {

@@ -625,4 +625,16 @@ mod tests {
         assert_eq!(language_of("lgtm", None, &both).code(), "en");
         assert_eq!(language_of("lgtm", Some("fr-CA"), &both).code(), "fr");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_becomes_tokens(text in "\\PC{0,80}|[a-zA-Z0-9_.:/#@ \\u{0}-\\u{20}éß検索ไทย한\\u{301}\\u{200d}]{0,120}") {
+            for token in tokens(&text) {
+                proptest::prop_assert!(text.get(token.range.clone()).is_some_and(|t| !t.is_empty()));
+                proptest::prop_assert!(!token.text.is_empty() && token.text.len() <= LONGEST_WHOLE * 4);
+                stem(Stems::ENGLISH, &token.text);
+            }
+            language_of(&text, None, &[Stems::ENGLISH, Stems(1)]);
+        }
+    }
 }

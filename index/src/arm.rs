@@ -121,7 +121,7 @@ impl Arm {
 
 /// Returns what a passage is embedded by.
 pub(crate) fn pieces_of(passage: &Passage) -> Pieces {
-    Pieces::of(&passage.title, &passage.text)
+    Pieces::of(&passage.title, &passage.text, &passage.context)
 }
 
 /// Does the same to every item, on two threads when there are many.
@@ -159,7 +159,7 @@ pub(crate) fn remove_others(dir: &Path, generation: u32) {
 }
 
 fn tag(log: &str, generation: u32) -> String {
-    format!("{log} daybrief-static-2 generation {generation}")
+    format!("{log} daybrief-static-3 generation {generation}")
 }
 
 pub(crate) fn vectors_path(dir: &Path, generation: u32) -> PathBuf {

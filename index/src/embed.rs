@@ -3,7 +3,7 @@
 //! The table is made by `model/train.py`. A transformer would be a few points better and sixty times slower; weighting the
 //! pieces by how rare they are in the very index that is searched wins most of that back for nothing.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, ensure};
 use unicode_normalization::UnicodeNormalization;
@@ -13,10 +13,14 @@ use unicode_normalization::char::is_combining_mark;
 pub trait Embedder: Send + Sync {
     /// What made the vectors; vectors of different models are never compared.
     fn model(&self) -> String;
-    /// The length of the vectors.
+    /// The length of the vectors; 0 while nobody knows it yet.
     fn dims(&self) -> usize;
     /// Returns one vector of unit length for each text; a text that says nothing becomes zeros.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>>;
+    /// Returns the embedder of an older model, when it can still be asked: it answers until the vectors of this one are made.
+    fn of_model(&self, _model: &str) -> Option<Arc<dyn Embedder>> {
+        None
+    }
 }
 
 static TABLE_BYTES: &[u8] = include_bytes!("../model/static.bin");
@@ -26,6 +30,8 @@ pub(crate) const DIMS: usize = 512;
 const MOST_PIECES: usize = 512;
 /// What a title adds to its passage's vector.
 const TITLE: f32 = 0.7;
+/// What the end of the passage before adds to it.
+const CONTEXT: f32 = 0.3;
 
 /// The table as it lies in the binary: nothing is unpacked but the places of the pieces.
 struct Table {
@@ -258,14 +264,18 @@ pub(crate) struct Pieces {
     pub title: Vec<u16>,
     /// Title and text.
     pub all: Vec<u16>,
+    /// The end of the passage before.
+    pub context: Vec<u16>,
 }
 
 impl Pieces {
-    pub fn of(title: &str, text: &str) -> Pieces {
+    pub fn of(title: &str, text: &str, context: &str) -> Pieces {
         let mut found = Pieces {
             title: Vec::new(),
             all: Vec::with_capacity(text.len() / 4 + 8),
+            context: Vec::new(),
         };
+        pieces(context, &mut found.context);
         pieces(title, &mut found.title);
         found.all.extend(&found.title);
         pieces(text, &mut found.all);
@@ -339,14 +349,16 @@ impl Static {
     /// looked for by, and a long text drowns them.
     pub(crate) fn passage_vector(&self, pieces: &Pieces) -> Vec<f32> {
         let mut vector = self.vector(&mut pieces.all.clone());
-        if !pieces.title.is_empty() {
-            let title = self.vector(&mut pieces.title.clone());
-            vector
-                .iter_mut()
-                .zip(title)
-                .for_each(|(v, t)| *v += TITLE * t);
-            normalize(&mut vector);
+        for (more, weight) in [(&pieces.title, TITLE), (&pieces.context, CONTEXT)] {
+            if !more.is_empty() {
+                let more = self.vector(&mut more.clone());
+                vector
+                    .iter_mut()
+                    .zip(more)
+                    .for_each(|(v, m)| *v += weight * m);
+            }
         }
+        normalize(&mut vector);
         vector
     }
 

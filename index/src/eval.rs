@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Arms, AudienceId, Index, Op, Passage, Query, Seq};
+use crate::{Arms, AudienceId, Index, Op, Passage, Query, Recency, Seq};
 
 /// Everyone in a judged set may read everything.
 const EVERYONE: AudienceId = AudienceId(1);
@@ -39,6 +39,8 @@ pub struct Question {
     pub id: String,
     /// What is asked.
     pub text: String,
+    /// The long form of the question: a ticket's description.
+    pub body: String,
     /// Documents that do not count: the ticket whose duplicates are looked for.
     pub exclude: Vec<String>,
 }
@@ -97,8 +99,8 @@ pub fn read(dir: &Path) -> Result<Set> {
 fn passage(document: Document) -> Passage {
     let kind = match document.kind.as_deref().unwrap_or_default() {
         "ticket" => "ticket",
-        "chat" | "reply" => "conversation",
-        "thread" => "topic",
+        "chat" => "conversation",
+        "thread" | "reply" => "topic",
         "transcript" => "recording",
         "mail" => "mail",
         _ => "document",
@@ -117,6 +119,7 @@ fn passage(document: Document) -> Passage {
         space: None,
         title: document.title,
         text: document.text,
+        context: String::new(),
         authors: document.author.into_iter().collect(),
         labels: Vec::new(),
         status: document.status,
@@ -164,16 +167,42 @@ pub fn fill(index: &Index, set: &Set) -> Result<()> {
     index.apply(&ops, Seq(set.passages.len() as u64))
 }
 
+/// How a set's questions are asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asking {
+    /// Which arms answer.
+    pub arms: Arms,
+    /// Asks the short form alone, where a question has a long one too.
+    pub short: bool,
+}
+
+/// Returns a question as the index is asked it. A question that stands for a ticket of the set (it excludes that) is the
+/// question what resembles it, and is asked like [`Query::like`] asks; its text is the question's own.
+fn query(set: &Set, question: &Question, asking: Asking) -> Query {
+    let at_hand = question
+        .exclude
+        .iter()
+        .find_map(|id| set.passages.iter().find(|p| p.id == *id))
+        .filter(|p| p.kind == "ticket" && p.occurred_at != Timestamp::UNIX_EPOCH && !asking.short);
+    Query {
+        arms: asking.arms,
+        snippets: false,
+        body: if asking.short {
+            String::new()
+        } else {
+            question.body.clone()
+        },
+        without: question.exclude.iter().cloned().collect(),
+        recency: at_hand.map(|p| Recency::around(p.occurred_at)),
+        ..Query::new(&question.text, [EVERYONE], 100)
+    }
+}
+
 /// Asks every question, writes one line for each (`{"qid", "docs": [{"id", "score"}]}`) and returns the measures.
-pub fn run(index: &Index, set: &Set, arms: Arms, out: &mut dyn Write) -> Result<Metrics> {
+pub fn run(index: &Index, set: &Set, asking: Asking, out: &mut dyn Write) -> Result<Metrics> {
     let mut total = Metrics::default();
     for question in &set.questions {
-        let mut query = Query {
-            arms,
-            snippets: false,
-            ..Query::new(&question.text, [EVERYONE], 100)
-        };
-        query.without = question.exclude.iter().cloned().collect();
+        let query = query(set, question, asking);
         let page = index.search(&query)?;
         let documents: Vec<_> = page
             .items

@@ -1,7 +1,8 @@
-//! Two lists into one: full text and vectors, each as a share of its best, added with a weight that depends on the kind of thread.
+//! Two lists into one: full text and vectors, each as a share of its best, half and half; then a second look at the first fifty.
 //!
 //! Reciprocal ranks throw the scores away and drag the better arm down to the worse; a weighted sum of scaled scores won on
-//! nearly every judged set. Scaling from nothing to the best needs no thousandth candidate to know where nothing is.
+//! nearly every judged set. Scaling from nothing to the best needs no thousandth candidate to know where nothing is. The second
+//! look asks what the candidates make of each other, and what a configured model makes of them.
 
 use std::collections::HashMap;
 
@@ -21,16 +22,102 @@ pub(crate) struct Fused {
     pub vector: f32,
     pub lexical_weight: f32,
     pub recency: f32,
+    pub company: f32,
+    pub opinion: f32,
 }
 
-/// Returns how much of the fused score full text makes up. People quote tickets by their very words, and talk about meetings in
-/// others.
-fn lexical_weight(kind: usize) -> f32 {
+/// How much of the fused score full text makes up. More of it won nothing on any kind of thread once identifiers were kept whole.
+const LEXICAL: f32 = 0.5;
+
+/// How many of the first candidates are looked at twice.
+pub(crate) const FIRST: usize = 50;
+/// How many of the others a candidate is compared with, and how fast those that are less alike lose their say.
+const NEIGHBORS: usize = 10;
+const LIKENESS_POWER: i32 = 6;
+/// What a configured model's opinion counts for.
+const OPINION: f32 = 0.4;
+
+/// Returns how far a passage's score is drawn to those of the candidates most like it. Forums, meetings and pages come back to
+/// their subjects, and what several of them say is seldom beside the point; a chat answers a question once.
+fn sociability(kind: usize) -> f32 {
     match KINDS[kind.min(KINDS.len() - 1)] {
-        "ticket" => 0.6,
-        "conversation" | "recording" => 0.5,
-        _ => 0.6,
+        "topic" | "recording" => 0.35,
+        "conversation" => 0.0,
+        "ticket" => 0.15,
+        _ => 0.2,
     }
+}
+
+/// Draws the scores of the first candidates to those of their likes. `vectors` are theirs, in order.
+pub(crate) fn keep_company(
+    fused: &mut [Fused],
+    vectors: &[Vec<f32>],
+    facts: &HashMap<DocAddress, Facts>,
+) {
+    let count = fused.len().min(vectors.len()).min(FIRST);
+    let mut likeness = vec![0f32; count * count];
+    for i in 0..count {
+        for j in 0..i {
+            let cosine: f32 = dot(&vectors[i], &vectors[j]);
+            let value = cosine.max(0.0).powi(LIKENESS_POWER);
+            (likeness[i * count + j], likeness[j * count + i]) = (value, value);
+        }
+    }
+    let scores: Vec<f32> = fused[..count].iter().map(|f| f.score).collect();
+    for i in 0..count {
+        let share = sociability(facts.get(&fused[i].address).map_or(0, |f| f.kind));
+        if share == 0.0 {
+            continue;
+        }
+        let mut others: Vec<(f32, f32)> = likeness[i * count..(i + 1) * count]
+            .iter()
+            .copied()
+            .zip(scores.iter().copied())
+            .collect();
+        others.sort_by(|a, b| b.0.total_cmp(&a.0));
+        others.truncate(NEIGHBORS);
+        let all: f32 = others.iter().map(|o| o.0).sum();
+        if all > 0.0 {
+            let drawn = others.iter().map(|o| o.0 * o.1).sum::<f32>() / all;
+            fused[i].company = share * (drawn - fused[i].score);
+            fused[i].score += fused[i].company;
+        }
+    }
+    sort(fused);
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    // Eight sums, so that the compiler may add eight at a time.
+    let mut sums = [0f32; 8];
+    let (a, _) = a.as_chunks::<8>();
+    let (b, _) = b.as_chunks::<8>();
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..8 {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    sums.iter().sum()
+}
+
+/// Places the first candidates anew by what a configured model thinks of them; one it does not know keeps its score.
+pub(crate) fn heed(fused: &mut [Fused], opinion: &[Option<f32>]) {
+    let best = opinion.iter().flatten().copied().fold(0.0, f32::max);
+    let most = fused.iter().map(|f| f.score).fold(0.0, f32::max);
+    if best <= 0.0 {
+        return;
+    }
+    for (fused, cosine) in fused.iter_mut().zip(opinion) {
+        if let Some(cosine) = cosine {
+            let scaled = most * (cosine / best).clamp(0.0, 1.0);
+            fused.opinion = OPINION * (scaled - fused.score);
+            fused.score += fused.opinion;
+        }
+    }
+    sort(fused);
+}
+
+fn sort(fused: &mut [Fused]) {
+    fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
 }
 
 /// Joins the arms' candidates. `facts` knows each of them; `cosine_of` fills in what the vector arm did not return.
@@ -59,10 +146,7 @@ pub(crate) fn fuse(
             let cosine = cosines.get(&address).copied();
             let lexical = bm25.map_or(0.0, |s| s / best_bm25);
             let (vector, weight) = match best_cosine {
-                Some(best) => (
-                    cosine.map_or(0.0, |c| (c / best).clamp(0.0, 1.0)),
-                    lexical_weight(facts.map_or(0, |f| f.kind)),
-                ),
+                Some(best) => (cosine.map_or(0.0, |c| (c / best).clamp(0.0, 1.0)), LEXICAL),
                 None => (0.0, 1.0),
             };
             let recency = match (recency, facts) {
@@ -79,10 +163,12 @@ pub(crate) fn fuse(
                 vector,
                 lexical_weight: weight,
                 recency,
+                company: 0.0,
+                opinion: 0.0,
             }
         })
         .collect();
-    out.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
+    sort(&mut out);
     out
 }
 
@@ -140,6 +226,50 @@ mod tests {
         );
         assert_eq!(check(&[], &[(2, 0.9), (4, 0.8)], None), [2, 4]);
         assert_eq!(check(&[(1, 1.0)], &[], None), [1]);
+    }
+
+    #[test]
+    fn candidates_that_agree_lift_each_other() {
+        let facts = |kind| {
+            let fact = Facts {
+                thread: 0,
+                kind,
+                occurred_us: 0,
+                row: 0,
+            };
+            (0..10)
+                .map(|i| (address(i), fact))
+                .collect::<HashMap<_, _>>()
+        };
+        let unit = |i: usize| {
+            let mut vector = vec![0.0; 8];
+            vector[i] = 1.0;
+            vector
+        };
+        let list = [(address(0), 1.0), (address(1), 0.95), (address(2), 0.7)];
+        let order = |kind| {
+            let mut fused = fuse(&list, None, &HashMap::new(), &facts(kind), None);
+            keep_company(&mut fused, &[unit(0), unit(1), unit(0)], &facts(kind));
+            fused
+                .iter()
+                .map(|f| (f.address.doc_id, f.company != 0.0))
+                .collect::<Vec<_>>()
+        };
+        let topic = KINDS.iter().position(|k| *k == "topic").unwrap();
+        assert_eq!(order(topic), [(1, false), (0, true), (2, true)]);
+        let talk = KINDS.iter().position(|k| *k == "conversation").unwrap();
+        assert_eq!(order(talk), [(0, false), (1, false), (2, false)]);
+    }
+
+    #[test]
+    fn a_second_opinion_counts_where_there_is_one() {
+        let list = [(address(0), 1.0), (address(1), 0.9), (address(2), 0.8)];
+        let mut fused = fuse(&list, None, &HashMap::new(), &HashMap::new(), None);
+        heed(&mut fused, &[Some(0.1), Some(0.8), None]);
+        let order: Vec<u32> = fused.iter().map(|f| f.address.doc_id).collect();
+        assert_eq!(order, [1, 2, 0]);
+        heed(&mut fused, &[None, None, None]);
+        assert_eq!(fused[0].address, address(1));
     }
 
     #[test]

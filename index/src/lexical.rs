@@ -47,6 +47,8 @@ pub(crate) struct Fields {
     title: Field,
     /// Labels and author names.
     meta: Field,
+    /// Stems of the end of the passage before.
+    context: Field,
     /// Title and text unstemmed, with positions: phrases, prefixes, typos, identifiers.
     exact: Field,
     audience: Field,
@@ -95,7 +97,8 @@ fn schema() -> (Schema, Fields) {
         language: builder.add_text_field("language", key),
         body: builder.add_text_field("body", scored.clone()),
         title: builder.add_text_field("title", scored.clone()),
-        meta: builder.add_text_field("meta", scored),
+        meta: builder.add_text_field("meta", scored.clone()),
+        context: builder.add_text_field("context", scored),
         exact: builder.add_text_field("exact", placed),
         audience: builder.add_u64_field("audience", number.clone()),
         occurred: builder.add_i64_field("occurred", number.clone()),
@@ -200,6 +203,8 @@ impl Lexical {
         );
         add(&mut document, fields.title, plain(scored(&title)));
         add(&mut document, fields.meta, plain(meta));
+        let context = analyze::tokens(&passage.context);
+        add(&mut document, fields.context, plain(scored(&context)));
         // Phrases do not run from the title into the text.
         let gap = title.iter().map(|t| t.position + 10).max().unwrap_or(0);
         let exact = title
@@ -300,6 +305,7 @@ pub(crate) struct Plan {
 const TITLE: f32 = 0.5;
 const WHOLE: f32 = 0.5;
 const META: f32 = 0.3;
+const CONTEXT: f32 = 0.25;
 const BODY_QUERY: f32 = 0.3;
 /// More terms than a person types; a pasted log is searched by its rarest ones.
 const MOST_TERMS: usize = 64;
@@ -311,8 +317,8 @@ impl Lexical {
     pub fn plan(&self, searcher: &Searcher, query: &Query) -> Result<Plan> {
         let mut plan = Plan::default();
         let languages = self.languages_in(searcher)?;
-        let shares = if query.body.is_empty() {
-            (1.0, 0.0)
+        let shares = if query.body.is_empty() || query.text.is_empty() {
+            (1.0, 1.0)
         } else {
             (1.0 - BODY_QUERY, BODY_QUERY)
         };
@@ -390,6 +396,7 @@ impl Lexical {
                 for stem in stems.collect::<BTreeSet<_>>() {
                     put(fields.body, &stem, 1.0);
                     put(fields.title, &stem, TITLE);
+                    put(fields.context, &stem, CONTEXT);
                 }
                 put(fields.meta, &token.text, META);
             }

@@ -7,7 +7,8 @@
 //!
 //! Reading order: `passage` (the words) → `parse` (what people type) → `write` and `search` (the two things an index does) →
 //! `analyze` (text into tokens) → `lexical` (full text) → `embed` (text into vectors) → `vectors` and `qdrant` (where they lie) → `arm` (both
-//! together) → `fuse` (two lists into one) → `snippet` (what is shown) → `eval` (how good it is).
+//! together) → `second` (another model's vectors) → `fuse` (two lists into one) → `snippet` (what is shown) → `eval` (how good
+//! it is).
 
 mod passage;
 
@@ -28,6 +29,8 @@ mod vectors;
 mod qdrant;
 
 mod arm;
+
+mod second;
 
 mod fuse;
 
@@ -54,6 +57,8 @@ pub use crate::passage::{
     Arms, AudienceId, Explanation, Filter, Hit, Op, Page, Passage, Query, Recency, Seq, Snippet,
 };
 pub use crate::qdrant::QdrantPlace;
+use crate::second::Second;
+pub use crate::second::{Backlog, Rescorer};
 pub use crate::snippet::printable;
 
 /// How an index is made and held.
@@ -65,6 +70,8 @@ pub struct Options {
     pub vectors: bool,
     /// Keeps the vectors in Qdrant instead of a file.
     pub qdrant: Option<QdrantPlace>,
+    /// A model that places the best answers anew; see [`Index::embed_more`].
+    pub rescorer: Option<Rescorer>,
     /// What the writer may hold in memory before it writes a segment.
     pub writer_bytes: usize,
 }
@@ -76,6 +83,7 @@ impl Default for Options {
             languages: languages.map(String::from).to_vec(),
             vectors: true,
             qdrant: None,
+            rescorer: None,
             writer_bytes: 24 << 20,
         }
     }
@@ -94,6 +102,8 @@ pub struct Index {
     notices: Mutex<Vec<String>>,
     /// Missing when its files could not be read; full text then answers alone.
     arm: RwLock<Option<Arc<Arm>>>,
+    /// The vectors of the configured model.
+    second: Option<Second>,
     /// The rows of each segment's passages.
     rows_of: Mutex<HashMap<SegmentId, Arc<Vec<u32>>>>,
     /// What the last askers may find.
@@ -119,7 +129,7 @@ struct Payload {
 }
 
 /// Raised when the fields, the analysis or the files change, so that older indexes are fed again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What [`Index::verify`] found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -186,6 +196,7 @@ impl Index {
                         }
                     }
                     arm::remove_others(dir, index.generation());
+                    index.second = index.second_in(Some(dir), true);
                     return Ok(index);
                 }
                 Err(Unusable::Foreign(why)) => {
@@ -221,6 +232,13 @@ impl Index {
             ..index
         };
         *index.notices() = notices;
+        let index = Index {
+            second: index.second_in(Some(dir), true),
+            ..index
+        };
+        if let Some(second) = &index.second {
+            drop(second.forget()?);
+        }
         index.set_arm(Arm::create(index.place(), 0, &embed::Counts::none())?);
         arm::remove_others(dir, 0);
         index.apply(&[], Seq(0))?;
@@ -245,6 +263,7 @@ impl Index {
                     }
                 }
                 Ok(Index {
+                    second: index.second_in(Some(dir), false),
                     home: Some(Home {
                         dir: dir.to_path_buf(),
                         lock: None,
@@ -263,7 +282,8 @@ impl Index {
     pub fn in_memory(options: Options) -> Index {
         let lexical = Lexical::in_memory(options.stems())
             .expect("an index in memory needs nothing that could fail");
-        let index = Index::over(lexical, "", options);
+        let mut index = Index::over(lexical, "", options);
+        index.second = index.second_in(None, true);
         index.set_arm(
             Arm::create(index.place(), 0, &embed::Counts::none())
                 .expect("an arm in memory needs nothing that could fail"),
@@ -300,6 +320,11 @@ impl Index {
         index.rows.store(payload.rows, Ordering::Release);
         index.stored.store(payload.stored, Ordering::Release);
         Ok((index, payload))
+    }
+
+    fn second_in(&self, dir: Option<&Path>, write: bool) -> Option<Second> {
+        let rescorer = self.options.rescorer.as_ref()?;
+        Some(Second::open(rescorer, dir, &self.log, write))
     }
 
     fn set_arm(&self, arm: Arm) {
@@ -348,6 +373,7 @@ impl Index {
             writer: Mutex::new(None),
             notices: Mutex::default(),
             arm: RwLock::default(),
+            second: None,
             rows_of: Mutex::default(),
             allowed_to: Mutex::default(),
         }

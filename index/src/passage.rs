@@ -39,6 +39,10 @@ pub struct Passage {
     pub title: String,
     /// The text itself, as people wrote it.
     pub text: String,
+    /// The end of what stands before it in the same thread, for the same readers: passages overlap at their borders. It helps
+    /// to find the passage and is never shown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub context: String,
     /// Every name the author goes by: member id, handle, display name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub authors: Vec<String>,
@@ -116,12 +120,24 @@ pub struct Recency {
     pub both_ways: bool,
 }
 
+impl Recency {
+    /// Returns the prior of a question that itself happened at an instant.
+    pub fn around(now: Timestamp) -> Recency {
+        Recency {
+            now,
+            weight: 0.1,
+            days: 365.0,
+            both_ways: true,
+        }
+    }
+}
+
 /// One question to the index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
     /// Plain words; nothing in it is an operator. [`parse`](crate::parse) reads what people type.
     pub text: String,
-    /// A second, longer form of the question (a ticket's description), weighted 0.3 against `text`'s 0.7.
+    /// A second, longer form of the question (a ticket's description); it adds to `text` without drowning it.
     pub body: String,
     /// Phrases that a hit must contain word for word.
     pub phrases: Vec<String>,
@@ -191,6 +207,21 @@ impl Query {
             explain: false,
         }
     }
+
+    /// Returns the query for what resembles a ticket or thread at hand: its title and its text ask, it does not find itself,
+    /// and what happened near it in time comes first, because people report one trouble in the same weeks.
+    pub fn like(
+        passage: &Passage,
+        readable: impl IntoIterator<Item = AudienceId>,
+        limit: usize,
+    ) -> Query {
+        Query {
+            body: passage.text.clone(),
+            without: [passage.thread.clone()].into(),
+            recency: Some(Recency::around(passage.occurred_at)),
+            ..Query::new(&passage.title, readable, limit)
+        }
+    }
 }
 
 /// A piece of a passage's text around what matched. Free of control, bidi and zero-width characters.
@@ -232,6 +263,10 @@ pub struct Explanation {
     pub lexical_weight: f32,
     /// What recency added.
     pub recency: f32,
+    /// What the candidates most like it added or took.
+    pub company: f32,
+    /// What the configured model added or took.
+    pub opinion: f32,
 }
 
 /// Items, and what the asker should know about them.

@@ -14,14 +14,14 @@ use anyhow::{Context, Result};
 use qdrant_client::Qdrant;
 use qdrant_client::qdrant::{
     Condition, CreateCollectionBuilder, CreateFieldIndexCollectionBuilder, DeletePointsBuilder,
-    Distance, FieldType, Filter, PointId, PointStruct, PointsIdsList,
-    QuantizationSearchParamsBuilder, QueryPointsBuilder, Range, ScalarQuantizationBuilder,
-    SearchParamsBuilder, UpsertPointsBuilder, Value, VectorParamsBuilder, point_id::PointIdOptions,
+    Distance, FieldType, Filter, PointId, PointStruct, QuantizationSearchParamsBuilder,
+    QueryPointsBuilder, Range, ScalarQuantizationBuilder, SearchParamsBuilder, UpsertPointsBuilder,
+    Value, VectorParamsBuilder, point_id::PointIdOptions,
 };
 use tantivy::DocAddress;
 
 use crate::passage::{Passage, Query};
-use crate::vectors::{Among, Point, VectorStore};
+use crate::vectors::{Among, Gone, Point, VectorStore};
 
 /// Where a Qdrant server is and which collection belongs to this index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,10 @@ impl Drop for Remote {
     }
 }
 
-const FIELDS: [(&str, FieldType); 5] = [
+const FIELDS: [(&str, FieldType); 8] = [
+    ("passage", FieldType::Keyword),
+    ("event", FieldType::Keyword),
+    ("thread", FieldType::Keyword),
     ("audience", FieldType::Integer),
     ("space", FieldType::Keyword),
     ("kind", FieldType::Keyword),
@@ -124,6 +127,9 @@ const FIELDS: [(&str, FieldType); 5] = [
 
 fn payload(passage: &Passage) -> HashMap<String, Value> {
     let mut payload: HashMap<String, Value> = HashMap::from([
+        ("passage".into(), passage.id.clone().into()),
+        ("event".into(), passage.event.clone().into()),
+        ("thread".into(), passage.thread.clone().into()),
         ("audience".into(), (passage.audience.0 as i64).into()),
         (
             "occurred".into(),
@@ -192,19 +198,28 @@ impl VectorStore for Remote {
         })
     }
 
-    fn delete(&self, rows: &[u64]) -> Result<()> {
-        if rows.is_empty() {
+    fn delete(&self, gone: &[Gone]) -> Result<()> {
+        if gone.is_empty() {
             return Ok(());
         }
         self.wait(async {
-            for batch in rows.chunks(BATCH) {
-                let ids = PointsIdsList {
-                    ids: batch.iter().map(|row| PointId::from(*row)).collect(),
-                };
-                let request = DeletePointsBuilder::new(&self.collection)
-                    .points(ids)
-                    .wait(true);
-                self.client.delete_points(request).await?;
+            // Nothing can be missing from a collection that is not there.
+            if !self.client.collection_exists(&self.collection).await? {
+                return Ok(());
+            }
+            for field in ["passage", "event", "thread"] {
+                let values: Vec<String> = gone
+                    .iter()
+                    .filter(|g| g.field == field)
+                    .map(|g| g.value.clone())
+                    .collect();
+                for batch in values.chunks(BATCH) {
+                    let named = Condition::matches(field, batch.to_vec());
+                    let request = DeletePointsBuilder::new(&self.collection)
+                        .points(Filter::must([named]))
+                        .wait(true);
+                    self.client.delete_points(request).await?;
+                }
             }
             Ok(())
         })
@@ -217,7 +232,13 @@ impl VectorStore for Remote {
         limit: usize,
     ) -> Result<Vec<(DocAddress, f32)>> {
         // Some of what comes back may be gone or filtered by what only the full-text index knows.
-        let wanted = limit * 2;
+        let here = &among.query.filter;
+        let unknown_there = [&here.authors, &here.statuses, &here.assignees]
+            .iter()
+            .any(|names| !names.is_empty())
+            || !among.query.phrases.is_empty()
+            || !among.query.excluded.is_empty();
+        let wanted = limit * if unknown_there { 10 } else { 2 };
         let rescore = QuantizationSearchParamsBuilder::default()
             .rescore(true)
             .oversampling(2.0);

@@ -29,6 +29,8 @@ const ALONE: usize = 300_000;
 /// How many of the first answers widen the question, and by how much. Three by three tenths won a little nearly everywhere.
 const FEEDBACK: usize = 3;
 const FEEDBACK_WEIGHT: f32 = 0.3;
+/// What the long form of a question counts for beside its short one.
+const BODY_VECTOR: f32 = 0.4;
 
 impl Index {
     /// Answers a query within what its asker may read. There is no unfiltered path; an empty `readable` finds nothing.
@@ -106,6 +108,8 @@ impl Index {
                     vector,
                     lexical_weight,
                     recency,
+                    company,
+                    opinion,
                     ..
                 } = *fused;
                 hit.explanation = Some(Explanation {
@@ -114,6 +118,8 @@ impl Index {
                     vector,
                     lexical_weight,
                     recency,
+                    company,
+                    opinion,
                 });
             }
         }
@@ -142,8 +148,7 @@ impl Index {
         let (lexical, vectors) = match &arm {
             None => (best()?, None),
             Some(arm) => {
-                let text = [query.text.as_str(), &query.body].join("\n");
-                let near = || self.near(arm, &text, searcher, allowed, query, pool);
+                let near = || self.near(arm, searcher, allowed, query, pool);
                 if query.arms == Arms::Vectors {
                     (Vec::new(), Some(near()))
                 } else if allowed.iter().map(|b| b.count).sum::<usize>() < ALONE {
@@ -196,65 +201,50 @@ impl Index {
         }
         let listed = vectors.as_ref().map(|v| v.1.as_slice());
         let recency = query.recency.as_ref();
-        let fused = fuse::fuse(&lexical, listed, &cosines, &facts, recency);
+        let mut fused = fuse::fuse(&lexical, listed, &cosines, &facts, recency);
         let (Some(arm), Some((vector, _)), Arms::Both) = (&arm, &vectors, query.arms) else {
             return Ok(fused);
         };
-        // The question in other words: what its best answers say. Only the candidates at hand are placed anew.
-        let best: Vec<u64> = fused
-            .iter()
-            .take(FEEDBACK)
-            .filter_map(|f| Some(facts.get(&f.address)?.row))
-            .collect();
-        let Some(answers) = arm.store.vectors(&best) else {
-            return Ok(fused);
-        };
-        let sum: f32 = fused
-            .iter()
-            .take(FEEDBACK)
-            .map(|f| f.score)
-            .sum::<f32>()
-            .max(f32::MIN_POSITIVE);
-        let mut widened = vector.clone();
-        for (answer, fused) in answers.iter().zip(&fused) {
-            let share = FEEDBACK_WEIGHT * fused.score / sum;
-            widened
-                .iter_mut()
-                .zip(answer)
-                .for_each(|(w, a)| *w += share * a);
+        if let Some(again) = widened(arm, vector, &fused, &facts) {
+            let mut nearest: Vec<Scored> = again.iter().map(|(a, c)| (*a, *c)).collect();
+            nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            fused = fuse::fuse(&lexical, Some(&nearest), &again, &facts, recency);
         }
-        embed::normalize(&mut widened);
-        let addresses: Vec<DocAddress> = fused.iter().map(|f| f.address).collect();
-        let rows: Vec<u64> = addresses
-            .iter()
-            .map(|a| facts.get(a).map_or(u64::MAX, |f| f.row))
-            .collect();
-        let Some(again) = arm.store.cosines(&widened, &rows) else {
-            return Ok(fused);
-        };
-        let again: HashMap<DocAddress, f32> = addresses.into_iter().zip(again).collect();
-        let mut nearest: Vec<Scored> = again.iter().map(|(a, c)| (*a, *c)).collect();
-        nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        Ok(fuse::fuse(
-            &lexical,
-            Some(&nearest),
-            &again,
-            &facts,
-            recency,
-        ))
+        let first = rows_of_first(&fused, &facts);
+        if let Some(vectors) = arm.store.vectors(&first) {
+            fuse::keep_company(&mut fused, &vectors, &facts);
+        }
+        let (opinion, note) = self.second_opinion(query, &rows_of_first(&fused, &facts));
+        plan.notes.extend(note);
+        if let Some(opinion) = opinion {
+            fuse::heed(&mut fused, &opinion);
+        }
+        Ok(fused)
     }
 
     /// Returns the query's vector and the nearest allowed passages.
     fn near(
         &self,
         arm: &Arm,
-        text: &str,
         searcher: &Searcher,
         allowed: &[Bits],
         query: &Query,
         pool: usize,
     ) -> Result<(Vec<f32>, Vec<Scored>)> {
-        let vector = arm.embedder.embed(&[text])?.pop().unwrap_or_default();
+        let mut vector = arm
+            .embedder
+            .embed(&[&query.text])?
+            .pop()
+            .unwrap_or_default();
+        if !query.body.is_empty() {
+            // Each form of the question counts for itself: a long one would drown the short one.
+            let long = arm.embedder.embed(&[&query.body])?;
+            let long = long.into_iter().next().unwrap_or_default();
+            for (v, l) in vector.iter_mut().zip(long) {
+                *v = (1.0 - BODY_VECTOR) * *v + BODY_VECTOR * l;
+            }
+            embed::normalize(&mut vector);
+        }
         if vector.iter().all(|x| *x == 0.0) {
             return Ok((vector, Vec::new()));
         }
@@ -326,6 +316,8 @@ impl Index {
             vector: 0.0,
             lexical_weight: 1.0,
             recency: 0.0,
+            company: 0.0,
+            opinion: 0.0,
         };
         Ok(newest.into_iter().map(plain).collect())
     }
@@ -363,4 +355,41 @@ impl Index {
             })
             .collect()
     }
+}
+
+/// Returns the rows of the first candidates: those that are looked at twice.
+fn rows_of_first(fused: &[Fused], facts: &HashMap<DocAddress, Facts>) -> Vec<u64> {
+    let row = |f: &Fused| facts.get(&f.address).map_or(u64::MAX, |f| f.row);
+    fused.iter().take(fuse::FIRST).map(row).collect()
+}
+
+/// The question in other words: what its best answers say. Only the candidates at hand are placed anew.
+fn widened(
+    arm: &Arm,
+    vector: &[f32],
+    fused: &[Fused],
+    facts: &HashMap<DocAddress, Facts>,
+) -> Option<HashMap<DocAddress, f32>> {
+    let row = |f: &Fused| facts.get(&f.address).map_or(u64::MAX, |f| f.row);
+    let best: Vec<&Fused> = fused
+        .iter()
+        .filter(|f| facts.contains_key(&f.address))
+        .take(FEEDBACK)
+        .collect();
+    let answers = arm
+        .store
+        .vectors(&best.iter().map(|f| row(f)).collect::<Vec<_>>())?;
+    let sum: f32 = best.iter().map(|f| f.score).sum();
+    let mut widened = vector.to_vec();
+    for (answer, fused) in answers.iter().zip(&best) {
+        let share = FEEDBACK_WEIGHT * fused.score / sum.max(f32::MIN_POSITIVE);
+        widened
+            .iter_mut()
+            .zip(answer)
+            .for_each(|(w, a)| *w += share * a);
+    }
+    embed::normalize(&mut widened);
+    let rows: Vec<u64> = fused.iter().map(row).collect();
+    let again = arm.store.cosines(&widened, &rows)?;
+    Some(fused.iter().map(|f| f.address).zip(again).collect())
 }

@@ -16,6 +16,7 @@ fn passage(id: &str, text: &str) -> Passage {
         space: Some("#General".to_string()),
         title: String::new(),
         text: text.to_string(),
+        context: String::new(),
         authors: vec!["Ana".to_string(), "ana.reis".to_string()],
         labels: Vec::new(),
         status: None,
@@ -736,4 +737,225 @@ fn a_server_that_is_down_costs_only_the_vectors_share() {
     );
     let page = index.search(&query).unwrap();
     assert_eq!((page.items.len(), page.notes.len()), (3, 0));
+}
+
+#[test]
+fn what_stands_before_a_passage_helps_to_find_it_and_is_not_shown() {
+    let index = filled([
+        passage("a1", "Lunch is at noon."),
+        Passage {
+            context: "Does anybody know why the invoice export fails?".into(),
+            ..passage("b1", "Yes, the disk was full.")
+        },
+    ]);
+    let page = index
+        .search(&Query::new("invoice export", [AudienceId(1)], 3))
+        .unwrap();
+    assert_eq!(page.items[0].passage.id, "b1");
+    assert_eq!(page.items[0].snippet.text, "Yes, the disk was full.");
+}
+
+#[test]
+fn what_resembles_a_ticket_is_found_by_its_title_and_text_near_it_in_time() {
+    let ticket = |id: &str, text: &str, day: &str| Passage {
+        kind: "ticket".into(),
+        thread: id.into(),
+        title: "Export fails".into(),
+        occurred_at: format!("{day}T09:00:00Z").parse().unwrap(),
+        ..passage(id, text)
+    };
+    let at_hand = ticket(
+        "a1",
+        "The quota of the billing disk is used up.",
+        "2026-11-20",
+    );
+    let index = filled([
+        at_hand.clone(),
+        ticket("b1", "A font is missing in the page header.", "2026-11-19"),
+        ticket(
+            "c1",
+            "Billing writes nothing, its disk is over quota.",
+            "2024-01-01",
+        ),
+        ticket(
+            "d1",
+            "Billing writes nothing, its disk is over quota.",
+            "2026-11-01",
+        ),
+    ]);
+    assert_eq!(
+        answer(&index, &Query::like(&at_hand, [AudienceId(1)], 3)),
+        ["d1", "c1", "b1"]
+    );
+}
+
+/// A model of two dimensions that likes texts with one word.
+#[derive(Clone)]
+struct Likes {
+    word: &'static str,
+    is_down: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Likes {
+    fn of(word: &'static str) -> Likes {
+        Likes {
+            word,
+            is_down: Default::default(),
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            rescorer: Some(Rescorer(std::sync::Arc::new(self.clone()))),
+            ..Options::default()
+        }
+    }
+}
+
+impl Embedder for Likes {
+    fn model(&self) -> String {
+        format!("likes-{}", self.word)
+    }
+
+    fn dims(&self) -> usize {
+        2
+    }
+
+    fn embed(&self, texts: &[&str]) -> anyhow::Result<Vec<Vec<f32>>> {
+        anyhow::ensure!(!self.is_down.load(Ordering::Relaxed), "nobody listens");
+        let one = |text: &&str| {
+            let liked = text.contains(self.word) || *text == "login";
+            vec![f32::from(liked), f32::from(!liked)]
+        };
+        Ok(texts.iter().map(one).collect())
+    }
+
+    fn of_model(&self, model: &str) -> Option<std::sync::Arc<dyn Embedder>> {
+        let words = ["page", "token"];
+        let word = words.into_iter().find(|w| model == format!("likes-{w}"))?;
+        Some(std::sync::Arc::new(Likes {
+            word,
+            ..self.clone()
+        }))
+    }
+}
+
+#[test]
+fn another_model_places_the_best_answers_anew_and_changes_without_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts = [
+        passage("a1", "login token login token"),
+        passage("b1", "the login page"),
+        passage("c1", "lunch at noon"),
+    ];
+    let (page, token) = (Likes::of("page"), Likes::of("token"));
+    let first = |index: &Index| {
+        let page = index
+            .search(&Query::new("login", [AudienceId(1)], 3))
+            .unwrap();
+        assert_eq!(page.notes, Vec::<String>::new());
+        page.items[0].passage.id.clone()
+    };
+    let index = Index::open(dir.path(), "log", page.options()).unwrap();
+    index.apply(&texts.map(Op::Put), Seq(1)).unwrap();
+    assert_eq!(
+        first(&index),
+        "a1",
+        "the built-in vectors answer before the model has come far"
+    );
+    let backlog = index.embed_more(2).unwrap();
+    assert_eq!(
+        backlog,
+        Backlog {
+            model: "likes-page".into(),
+            answering: None,
+            left: 1
+        }
+    );
+    assert_eq!(first(&index), "a1");
+    let backlog = index.embed_more(2).unwrap();
+    assert_eq!(
+        (backlog.answering.as_deref(), backlog.left),
+        (Some("likes-page"), 0)
+    );
+    assert_eq!(first(&index), "b1");
+    drop(index);
+    // Another model is configured: the old one answers until the new one has all vectors.
+    let index = Index::open(dir.path(), "log", token.options()).unwrap();
+    assert_eq!(first(&index), "b1");
+    let backlog = index.embed_more(2).unwrap();
+    assert_eq!(
+        (backlog.answering.as_deref(), backlog.left),
+        (Some("likes-page"), 1)
+    );
+    assert_eq!(first(&index), "b1");
+    assert_eq!(
+        index.embed_more(2).unwrap().answering.as_deref(),
+        Some("likes-token")
+    );
+    assert_eq!(first(&index), "a1");
+    let files = || {
+        fs::read_dir(dir.path())
+            .unwrap()
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with("model-"))
+            .count()
+    };
+    assert_eq!(files(), 1, "the old model's vectors are removed");
+    let reader = Index::open_read_only(dir.path(), "log", token.options()).unwrap();
+    assert_eq!(first(&reader), "a1");
+    assert!(reader.embed_more(1).is_err());
+    // An endpoint that is down costs its share of the answer and says so.
+    token.is_down.store(true, Ordering::Relaxed);
+    let answered = index
+        .search(&Query::new("login", [AudienceId(1)], 3))
+        .unwrap();
+    assert_eq!((answered.items.len(), answered.notes.len()), (3, 1));
+    token.is_down.store(false, Ordering::Relaxed);
+    // What is built again has other rows, so that no vector may stay.
+    index
+        .rebuild([(Op::Put(passage("b1", "the login page")), Seq(1))].into_iter())
+        .unwrap();
+    assert_eq!((index.embed_more(0).unwrap().left, files()), (1, 0));
+}
+
+fn hostile() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let piece = prop_oneof![
+        Just("from:".to_string()),
+        Just("colour:".to_string()),
+        Just("-".to_string()),
+        Just("\"".to_string()),
+        Just("“".to_string()),
+        Just("before:9999-99-99 ".to_string()),
+        Just("after:-1d ".to_string()),
+        Just("*".to_string()),
+        Just("\u{0}\u{7}\u{1b}[2J".to_string()),
+        Just("\u{202e}\u{200b}\u{feff}".to_string()),
+        Just("login ".to_string()),
+        Just("e\u{301}\u{301}\u{301}".to_string()),
+        "\\PC{0,12}",
+        "[a-z]{1,4}:\"?[a-z,]{0,6}",
+    ];
+    (
+        proptest::collection::vec(piece, 0..12),
+        prop_oneof![9 => Just(1usize), 1 => Just(2_000)],
+    )
+        .prop_map(|(pieces, times)| pieces.concat().repeat(times))
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn hostile_questions_and_texts_get_a_calm_answer(typed in hostile(), written in hostile()) {
+        let index = filled([passage("a1", &written), passage("b1", "the login page")]);
+        let query = parse(&typed, &jiff::tz::TimeZone::UTC).query([AudienceId(1)].into(), 5);
+        let page = index.search(&Query { explain: true, ..query }).unwrap();
+        for hit in page.items {
+            let text = &hit.snippet.text;
+            proptest::prop_assert!(text.len() < 50_000 && !text.chars().any(char::is_control));
+            proptest::prop_assert!(hit.snippet.highlights.iter().all(|r| text.get(r.clone()).is_some()));
+            proptest::prop_assert!(hit.score.is_finite());
+        }
+    }
 }

@@ -24,6 +24,13 @@ pub(crate) struct Point<'a> {
     pub passage: &'a Passage,
 }
 
+/// What a store has to forget: every point whose `field` (`passage`, `event` or `thread`) is `value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gone {
+    pub field: &'static str,
+    pub value: String,
+}
+
 /// The passages a search may return: by row and bit for a store at hand, by query for one that filters itself.
 pub(crate) struct Among<'a> {
     pub segments: Vec<(Arc<Vec<u32>>, &'a Bits)>,
@@ -36,8 +43,8 @@ pub(crate) struct Among<'a> {
 pub(crate) trait VectorStore: Send + Sync {
     /// Stores vectors, durably when it returns.
     fn upsert(&self, points: &[Point<'_>]) -> Result<()>;
-    /// Forgets rows. A store that only answers for rows it is asked about need not.
-    fn delete(&self, rows: &[u64]) -> Result<()>;
+    /// Forgets points. A store that only answers for rows it is asked about need not.
+    fn delete(&self, gone: &[Gone]) -> Result<()>;
     /// Returns the nearest allowed passages by cosine, best first.
     fn nearest(
         &self,
@@ -97,15 +104,17 @@ struct Asked {
 impl Asked {
     fn new(vector: &[f32]) -> Asked {
         let largest = vector.iter().fold(1e-9f32, |m, x| m.max(x.abs()));
-        // 512 products of 4095 and 127 stay below 2^31.
+        // The sum of products with up to 127 stays below 2^31: 512 dimensions leave room for 4095.
+        let steps = (((1u32 << 31) as f32 / 127.0 / vector.len().max(1) as f32) as u32).min(4095);
+        let steps = steps as f32;
         let values = vector
             .iter()
-            .map(|x| (x / largest * 4095.0).round() as i16)
+            .map(|x| (x / largest * steps).round() as i16)
             .collect();
         Asked {
             signs: signs(vector),
             values,
-            scale: largest / 4095.0,
+            scale: largest / steps,
         }
     }
 }
@@ -370,7 +379,7 @@ impl VectorStore for Flat {
         self.put(points)
     }
 
-    fn delete(&self, _rows: &[u64]) -> Result<()> {
+    fn delete(&self, _gone: &[Gone]) -> Result<()> {
         // A row that no passage names is never looked at.
         Ok(())
     }

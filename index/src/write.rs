@@ -9,12 +9,13 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result, bail};
-use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocAddress, DocSet, IndexWriter, Searcher, TERMINATED, TantivyDocument, Term};
+use tantivy::{IndexWriter, Searcher, TantivyDocument, Term};
 
 use crate::arm::{self, Arm, Fresh};
 use crate::embed::Counts;
 use crate::passage::{Op, Passage, Seq};
+use crate::second::Second;
+use crate::vectors::Gone;
 use crate::{FORMAT, Index, Payload, guarded};
 
 impl Index {
@@ -35,6 +36,8 @@ impl Index {
         {
             let mut held = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let writer = self.writer_in(&mut held)?;
+            // Rows begin at nothing again, so what is known of them is forgotten first.
+            let _quiet = self.second.as_ref().map(Second::forget).transpose()?;
             writer.delete_all_documents()?;
             let arm = Arm::create(self.place(), 0, &Counts::none())?;
             self.commit(writer, Seq(0), 0, 0, Some(arm))?;
@@ -69,13 +72,15 @@ impl Index {
         let fields = self.lexical.fields;
         let searcher = self.lexical.reader.searcher();
         let remote = self.arm().is_some_and(|arm| arm.store.is_remote());
-        let mut gone: Vec<u64> = Vec::new();
-        let mut delete = |field, value: &str| -> Result<()> {
+        let mut gone: Vec<Gone> = Vec::new();
+        let mut delete = |field, name: &'static str, value: &str| {
             if remote {
-                gone.extend(self.rows_named(&searcher, field, value)?);
+                gone.push(Gone {
+                    field: name,
+                    value: value.to_string(),
+                });
             }
             writer.delete_term(Term::from_field_text(field, value));
-            Ok(())
         };
         let first = self.rows.load(Ordering::Acquire);
         let mut row = first;
@@ -88,15 +93,15 @@ impl Index {
                     if !fresh.insert(&passage.id)
                         || self.lexical.knows(&searcher, fields.id, &passage.id)?
                     {
-                        delete(fields.id, &passage.id)?;
+                        delete(fields.id, "passage", &passage.id);
                     }
                     writer.add_document(self.lexical.document(passage, row))?;
                     put.push(passage);
                     row += 1;
                 }
-                Op::DeletePassage(id) => delete(fields.id, id)?,
-                Op::DeleteEvent(event) => delete(fields.event, event)?,
-                Op::DeleteThread(thread) => delete(fields.thread, thread)?,
+                Op::DeletePassage(id) => delete(fields.id, "passage", id),
+                Op::DeleteEvent(event) => delete(fields.event, "event", event),
+                Op::DeleteThread(thread) => delete(fields.thread, "thread", thread),
             }
         }
         if !self.options.vectors {
@@ -122,7 +127,7 @@ impl Index {
         first: u64,
         rows: u64,
         mut fresh: Vec<Fresh<'_>>,
-        gone: &[u64],
+        gone: &[Gone],
     ) -> Result<(u64, Option<Arm>)> {
         let current = self.arm();
         let generation = arm::generation_of(rows);
@@ -157,32 +162,20 @@ impl Index {
 
     /// Returns the committed passages from a row on, in the order of rows, without their texts.
     fn read_back(&self, searcher: &Searcher, from: u64) -> Result<Vec<Fresh<'static>>> {
-        let mut addresses = Vec::new();
-        for (ord, segment) in searcher.segment_readers().iter().enumerate() {
-            let rows = self.lexical.rows(segment)?;
-            let alive = segment
-                .doc_ids_alive()
-                .filter(|doc| u64::from(rows[*doc as usize]) >= from);
-            addresses.extend(alive.map(|doc| {
-                (
-                    u64::from(rows[doc as usize]),
-                    DocAddress::new(ord as u32, doc),
-                )
-            }));
-        }
+        let addresses = self.rows_from(searcher, from)?;
         let read = arm::in_two(&addresses, |(row, address)| -> Result<Fresh<'static>> {
             let mut passage = self.lexical.passage(searcher, *address)?;
             let pieces = arm::pieces_of(&passage);
-            (passage.text, passage.title) = (String::new(), String::new());
+            for text in [&mut passage.text, &mut passage.title, &mut passage.context] {
+                *text = String::new();
+            }
             Ok(Fresh {
                 row: *row,
                 pieces,
                 passage: Cow::Owned(passage),
             })
         });
-        let mut read = read.into_iter().collect::<Result<Vec<_>>>()?;
-        read.sort_by_key(|f| f.row);
-        Ok(read)
+        read.into_iter().collect()
     }
 
     /// Returns an arm of the generation that so many rows ask for, with all passages in it.
@@ -208,28 +201,6 @@ impl Index {
         let arm = self.next_arm(&self.lexical.reader.searcher(), rows, Vec::new())?;
         let writer = self.writer_in(&mut held)?;
         self.commit(writer, self.applied(), rows, rows, Some(arm))
-    }
-
-    /// Returns the rows of the committed passages that an operation removes, for a store that has to be told.
-    fn rows_named(&self, searcher: &Searcher, field: Field, value: &str) -> Result<Vec<u64>> {
-        let term = Term::from_field_text(field, value);
-        let mut rows = Vec::new();
-        for segment in searcher.segment_readers() {
-            let column = segment
-                .fast_fields()
-                .column_first_or_default::<u64>("row")?;
-            let Some(mut postings) = segment
-                .inverted_index(field)?
-                .read_postings(&term, IndexRecordOption::Basic)?
-            else {
-                continue;
-            };
-            while postings.doc() != TERMINATED {
-                rows.push(column.get_val(postings.doc()));
-                postings.advance();
-            }
-        }
-        Ok(rows)
     }
 
     fn commit(

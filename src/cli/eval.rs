@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
-use daybrief_index::{Arms, Index, Options, eval as judged};
+use daybrief_index::eval::{self as judged, Asking};
+use daybrief_index::{Arms, Index, Options};
 
 use super::{Global, output};
 use crate::text::conversations::measure::evaluate_conversations;
@@ -47,6 +48,9 @@ enum What {
         /// Which part of the index answers.
         #[arg(long, value_enum, default_value_t = Part::Both)]
         arms: Part,
+        /// Ask the short form of each question alone, and as if it stood for no ticket.
+        #[arg(long)]
+        short: bool,
     },
     /// The checks of a model's words, on a folder of threads with summaries and of meetings with cited answers.
     Words {
@@ -83,8 +87,17 @@ impl Eval {
             What::Asks { labels, out } => asks(&labels, &out),
             What::Conversations { threads } => conversations(&threads, global.json),
             What::Words { dir } => words::words(&dir, global.json),
-            What::Search { sets, out, arms } => {
-                search(&sets, out.as_deref(), arms.into(), global.json)
+            What::Search {
+                sets,
+                out,
+                arms,
+                short,
+            } => {
+                let asking = Asking {
+                    arms: arms.into(),
+                    short,
+                };
+                search(&sets, out.as_deref(), asking, global.json)
             }
         }?;
         Ok(ExitCode::SUCCESS)
@@ -143,7 +156,7 @@ fn conversations(threads: &Path, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-fn search(sets: &[PathBuf], out: Option<&Path>, arms: Arms, as_json: bool) -> Result<()> {
+fn search(sets: &[PathBuf], out: Option<&Path>, asking: Asking, as_json: bool) -> Result<()> {
     if let Some(folder) = out.filter(|_| sets.len() > 1) {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -165,7 +178,7 @@ fn search(sets: &[PathBuf], out: Option<&Path>, arms: Arms, as_json: bool) -> Re
             Some(file) if sets.len() == 1 => Box::new(create(file)?),
             Some(folder) => Box::new(create(&folder.join(format!("{name}.jsonl")))?),
         };
-        let metrics = judged::run(&index, &set, arms, &mut file)?;
+        let metrics = judged::run(&index, &set, asking, &mut file)?;
         file.flush()?;
         sum += metrics.ndcg_10;
         if as_json {

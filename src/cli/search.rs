@@ -224,6 +224,8 @@ fn as_value(site: &Site, result: &Shown) -> serde_json::Value {
             "meaning": parts.vector,
             "words_weight": parts.lexical_weight,
             "newness": parts.recency,
+            "company": parts.company,
+            "model": parts.opinion,
         })),
     })
 }
@@ -241,12 +243,14 @@ fn explained(hit: &Hit) -> Vec<String> {
     let share = parts.lexical_weight;
     vec![
         format!(
-            "score {:.3} = {share:.1} × words {:.2} + {:.1} × meaning {:.2} + newness {:.3}",
+            "score {:.3} = {share:.1} × words {:.2} + {:.1} × meaning {:.2} + newness {:.3} {:+.3} for its company {:+.3} by the model",
             hit.score,
             parts.lexical,
             1.0 - share,
             parts.vector,
-            parts.recency
+            parts.recency,
+            parts.company,
+            parts.opinion
         ),
         format!("words: {}", terms.join(" · ")),
     ]

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use crate::model::{EventKind, Logged, Seq, Thread};
 use crate::roster::Roster;
-use crate::store::followers::{Step, step_at, steps_after};
+use crate::store::followers::{Beside, Step, beside, said_in, step_at, steps_after};
 use crate::store::{Store, events};
 use crate::text::safe;
 
@@ -51,42 +51,72 @@ pub fn follow(
 /// Returns what one step changes in the index.
 fn ops_of(c: &Connection, step: &Step, roster: &Roster) -> Result<Vec<Op>> {
     let logged = &step.logged;
-    Ok(match &logged.event.kind {
+    match &logged.event.kind {
         EventKind::Posted | EventKind::Opened => {
-            put(&step.thread, logged, roster).into_iter().collect()
+            let mut ops = put(c, &step.thread, logged, roster)?;
+            // A message that arrives late stands before one that is indexed already.
+            if let Some(next) = beside(c, logged, Beside::After)?
+                && next.seq < logged.seq
+                && let Some(next) = step_at(c, next.seq)?
+            {
+                ops.extend(put(c, &next.thread, &next.logged, roster)?);
+            }
+            Ok(ops)
         }
         EventKind::Edited { of } | EventKind::Deleted { of } => {
-            let Some(base) = events::find_event(c, of)? else {
+            let base = events::find_event(c, of)?;
+            let Some(base) = base.map(|base| step_at(c, base.seq)).transpose()?.flatten() else {
                 return Ok(Vec::new());
             };
-            let base = step_at(c, base.seq)?;
-            base.map(|base| put_or_delete(&base, roster))
-                .into_iter()
-                .collect()
+            let mut ops = put_anew(c, &base, roster)?;
+            // The next message carries the end of this one.
+            if let Some(next) = beside(c, &base.logged, Beside::After)?
+                && let Some(next) = step_at(c, next.seq)?
+            {
+                ops.extend(put_anew(c, &next, roster)?);
+            }
+            Ok(ops)
+        }
+        EventKind::AudienceChanged => {
+            let mut ops = Vec::new();
+            for said in said_in(c, step.tid)? {
+                ops.extend(put(c, &step.thread, &said, roster)?);
+            }
+            Ok(ops)
         }
         kind if kind.is_state_change() => {
             // The passage that opened the ticket carries its status and owner.
-            let opened = events::first_of_thread(c, step.tid)?;
-            opened
-                .and_then(|opened| put(&step.thread, &opened, roster))
-                .into_iter()
-                .collect()
+            match events::first_of_thread(c, step.tid)? {
+                Some(opened) => put(c, &step.thread, &opened, roster),
+                None => Ok(Vec::new()),
+            }
         }
-        _ => Vec::new(),
-    })
-}
-
-fn put_or_delete(step: &Step, roster: &Roster) -> Op {
-    put(&step.thread, &step.logged, roster)
-        .unwrap_or_else(|| Op::DeleteEvent(step.logged.event.id.to_string()))
-}
-
-/// Returns the passage of an event; none where there is nothing to find.
-fn put(thread: &Thread, logged: &Logged, roster: &Roster) -> Option<Op> {
-    let event = &logged.event;
-    if logged.is_removed || (event.text.0.trim().is_empty() && event.kind != EventKind::Opened) {
-        return None;
+        _ => Ok(Vec::new()),
     }
+}
+
+/// A text that became shorter leaves no passage behind.
+fn put_anew(c: &Connection, step: &Step, roster: &Roster) -> Result<Vec<Op>> {
+    let mut ops = vec![Op::DeleteEvent(step.logged.event.id.to_string())];
+    ops.extend(put(c, &step.thread, &step.logged, roster)?);
+    Ok(ops)
+}
+
+/// Returns the passages of an event; none where there is nothing to find.
+fn put(c: &Connection, thread: &Thread, logged: &Logged, roster: &Roster) -> Result<Vec<Op>> {
+    let event = &logged.event;
+    // What no reader may see, nobody finds: whole escape sequences, not only the characters that begin them.
+    let (text, title) = (safe(&event.text.0), safe(&thread.title).into_owned());
+    if logged.is_removed || (text.trim().is_empty() && event.kind != EventKind::Opened) {
+        return Ok(Vec::new());
+    }
+    let before = match event.kind {
+        EventKind::Opened => None,
+        _ => beside(c, logged, Beside::Before)?,
+    };
+    let mut context = before.map_or(String::new(), |before| {
+        end_of(&before.event.text.0).to_owned()
+    });
     let ticket = thread
         .ticket
         .as_ref()
@@ -101,30 +131,122 @@ fn put(thread: &Thread, logged: &Logged, roster: &Roster) -> Option<Op> {
             .flat_map(|ticket| ticket.components.iter().cloned()),
     );
     labels.extend(ticket.map(|ticket| ticket.key.clone()));
-    Some(Op::Put(Passage {
-        id: event.id.to_string(),
-        event: event.id.to_string(),
-        thread: thread.id.to_string(),
-        connector: thread.id.connector.to_string(),
-        kind: thread.kind.as_str().to_owned(),
-        space: thread.space.as_ref().map(|space| roster.space_name(space)),
-        // What no reader may see, nobody finds: whole escape sequences, not only the characters that begin them.
-        title: safe(&thread.title).into_owned(),
-        text: safe(&event.text.0).into_owned(),
-        authors: event.author.as_ref().map(names).unwrap_or_default(),
-        labels,
-        status: ticket.map(|ticket| ticket.status.clone()),
-        assignees: ticket
-            .and_then(|ticket| ticket.assignee.as_ref())
-            .map(names)
-            .unwrap_or_default(),
-        language: None,
-        audience: logged.audience,
-        occurred_at: event.occurred_at,
-    }))
+    let id = event.id.to_string();
+    let pieces = pieces(&text);
+    let mut ops = Vec::with_capacity(pieces.len());
+    for (number, piece) in pieces.into_iter().enumerate() {
+        ops.push(Op::Put(Passage {
+            id: match number {
+                0 => id.clone(),
+                // No source's id holds a control character.
+                _ => format!("{id}\u{1f}{number}"),
+            },
+            event: id.clone(),
+            thread: thread.id.to_string(),
+            connector: thread.id.connector.to_string(),
+            kind: thread.kind.as_str().to_owned(),
+            space: thread.space.as_ref().map(|space| roster.space_name(space)),
+            title: title.clone(),
+            context: std::mem::replace(&mut context, end_of(piece).to_owned()),
+            text: piece.to_owned(),
+            authors: event.author.as_ref().map(names).unwrap_or_default(),
+            labels: labels.clone(),
+            status: ticket.map(|ticket| ticket.status.clone()),
+            assignees: ticket
+                .and_then(|ticket| ticket.assignee.as_ref())
+                .map(names)
+                .unwrap_or_default(),
+            language: None,
+            audience: logged.audience,
+            occurred_at: event.occurred_at,
+        }));
+    }
+    Ok(ops)
+}
+
+/// A message of more than this is cut: a page of a hundred lines is found by the lines that say it.
+const LONGEST_PIECE: usize = 4_000;
+/// What a passage carries of the one before it.
+const OVERLAP: usize = 320;
+
+/// Cuts a long text where a paragraph, a line, a sentence or at least a word ends.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while rest.len() > LONGEST_PIECE {
+        let head = &rest[..boundary(rest, LONGEST_PIECE * 3 / 4)];
+        let late = |at: usize| at > head.len() / 2;
+        let cut = ["\n\n", "\n", ". ", " "]
+            .iter()
+            .find_map(|border| {
+                head.rfind(border)
+                    .map(|at| at + border.len())
+                    .filter(|at| late(*at))
+            })
+            .unwrap_or(head.len());
+        pieces.push(&rest[..cut]);
+        rest = &rest[cut..];
+    }
+    if pieces.is_empty() || !rest.trim().is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
+/// Returns the last words of a text.
+fn end_of(text: &str) -> &str {
+    let text = text.trim_end();
+    if text.len() <= OVERLAP {
+        return text;
+    }
+    let end = &text[boundary(text, text.len() - OVERLAP)..];
+    end.split_once(char::is_whitespace)
+        .map_or(end, |(_, whole)| whole)
+}
+
+/// Returns the place of a character at or before a byte.
+fn boundary(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Returns the position up to which nothing is missing from the index.
 pub fn is_behind(store: &Store, applied: Seq) -> Result<bool> {
     Ok(store.read_now(events::last_seq)? > applied)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_at_its_borders_and_nothing_is_lost() {
+        for text in [
+            "a line of a long page\n".repeat(900),
+            "no border in it".replace(' ', "").repeat(2_000),
+            "検索".repeat(3_000),
+            "short".to_owned(),
+            String::new(),
+        ] {
+            let pieces = pieces(&text);
+            assert_eq!(pieces.concat(), text);
+            assert!(pieces.iter().all(|piece| piece.len() <= LONGEST_PIECE));
+            let late = &pieces[1..];
+            assert!(
+                late.iter()
+                    .all(|piece| !piece.starts_with('\n') && !piece.trim().is_empty())
+            );
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_text_begins_with_a_whole_word() {
+        assert_eq!(end_of("all of it \n"), "all of it");
+        let end = end_of(&"many words ".repeat(100)).to_owned();
+        assert!(end.starts_with("many") || end.starts_with("words"), "{end}");
+        assert!(end.len() <= OVERLAP);
+        assert!(end_of(&"検".repeat(500)).len() <= OVERLAP + 3);
+    }
 }

@@ -129,14 +129,17 @@ impl Fake {
         let collection = collections
             .get_mut(&request.collection_name)
             .ok_or_else(|| Status::not_found("no such collection"))?;
-        let Some(q::points_selector::PointsSelectorOneOf::Points(list)) =
+        let Some(q::points_selector::PointsSelectorOneOf::Filter(filter)) =
             request.points.and_then(|p| p.points_selector_one_of)
         else {
-            return Err(Status::unimplemented("delete by filter"));
+            return Err(Status::unimplemented("delete by anything but a filter"));
         };
-        list.ids
-            .into_iter()
-            .for_each(|id| drop(collection.remove(&number(Some(id)))));
+        assert_eq!(request.wait, Some(true), "a deletion is waited for");
+        assert!(
+            !filter.must.is_empty(),
+            "a filter without conditions deletes everything"
+        );
+        collection.retain(|_, (_, payload)| !filter.must.iter().all(|c| holds(c, payload)));
         Ok(q::PointsOperationResponse::default())
     }
 
