@@ -443,6 +443,16 @@ pub(crate) fn language_of(text: &str, known: Option<&str>, languages: &[Stems]) 
     }
 }
 
+/// Returns whether the beginning of a text has so many letters outside ASCII that it is no English.
+pub(crate) fn is_mostly_unlike_english(text: &str) -> bool {
+    let (mut all, mut other) = (0, 0);
+    for c in text.chars().take(400).filter(|c| c.is_alphabetic()) {
+        all += 1;
+        other += usize::from(!c.is_ascii());
+    }
+    other * 5 > all
+}
+
 /// English is what most teams write; a glance at the function words spares the guess, which costs as much as indexing.
 fn looks_english(text: &str) -> bool {
     let mut words = 0;

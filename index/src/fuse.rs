@@ -28,6 +28,8 @@ pub(crate) struct Fused {
 
 /// How much of the fused score full text makes up. More of it won nothing on any kind of thread once identifiers were kept whole.
 const LEXICAL: f32 = 0.5;
+/// The same for texts in languages that the built-in table has hardly seen.
+const LEXICAL_FOREIGN: f32 = 0.8;
 
 /// How many of the first candidates are looked at twice.
 pub(crate) const FIRST: usize = 50;
@@ -39,8 +41,10 @@ const OPINION: f32 = 0.4;
 
 /// Returns how far a passage's score is drawn to those of the candidates most like it. Forums, meetings and pages come back to
 /// their subjects, and what several of them say is seldom beside the point; a chat answers a question once.
-fn sociability(kind: usize) -> f32 {
-    match KINDS[kind.min(KINDS.len() - 1)] {
+fn sociability(facts: &Facts) -> f32 {
+    match KINDS[facts.kind.min(KINDS.len() - 1)] {
+        // Their likeness is not known well enough.
+        _ if facts.is_foreign => 0.0,
         "topic" | "recording" => 0.35,
         "conversation" => 0.0,
         "ticket" => 0.15,
@@ -65,7 +69,7 @@ pub(crate) fn keep_company(
     }
     let scores: Vec<f32> = fused[..count].iter().map(|f| f.score).collect();
     for i in 0..count {
-        let share = sociability(facts.get(&fused[i].address).map_or(0, |f| f.kind));
+        let share = facts.get(&fused[i].address).map_or(0.0, sociability);
         if share == 0.0 {
             continue;
         }
@@ -199,6 +203,7 @@ mod tests {
                 Facts {
                     thread: 0,
                     kind: 0,
+                    is_foreign: false,
                     occurred_us: i64::from(i) * 86_400_000_000,
                     row: 0,
                 },
@@ -234,6 +239,7 @@ mod tests {
             let fact = Facts {
                 thread: 0,
                 kind,
+                is_foreign: false,
                 occurred_us: 0,
                 row: 0,
             };

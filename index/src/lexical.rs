@@ -59,7 +59,7 @@ pub(crate) struct Fields {
     stored: Field,
 }
 
-/// The kinds of threads in the order of their stored number; 0 is any other.
+/// The kinds of threads in the order of their stored number, which has three bits; 0 is any other.
 pub(crate) const KINDS: [&str; 8] = [
     "",
     "conversation",
@@ -226,7 +226,9 @@ impl Lexical {
         document.add_i64(fields.occurred, passage.occurred_at.as_microsecond());
         document.add_u64(fields.thread_key, key_of(&passage.thread));
         let kind = KINDS.iter().position(|k| *k == passage.kind).unwrap_or(0);
-        document.add_u64(fields.kind_key, kind as u64);
+        let foreign =
+            language != Stems::ENGLISH || analyze::is_mostly_unlike_english(&passage.text);
+        document.add_u64(fields.kind_key, kind as u64 | u64::from(foreign) << 3);
         document.add_u64(fields.row, row);
         let stored = serde_json::to_vec(passage).expect("a passage is plain strings and numbers");
         document.add_bytes(fields.stored, &stored);
@@ -943,7 +945,8 @@ impl Lexical {
                 let doc = address.doc_id;
                 Ok(Facts {
                     thread: threads.get_val(doc),
-                    kind: kinds.get_val(doc) as usize,
+                    kind: kinds.get_val(doc) as usize & 7,
+                    is_foreign: kinds.get_val(doc) & 8 != 0,
                     occurred_us: occurred.get_val(doc),
                     row: rows.get_val(doc),
                 })
@@ -992,6 +995,8 @@ impl Lexical {
 pub(crate) struct Facts {
     pub thread: u64,
     pub kind: usize,
+    /// Whether the text is in another language than the built-in table was made of.
+    pub is_foreign: bool,
     pub occurred_us: i64,
     pub row: u64,
 }

@@ -1,10 +1,11 @@
 //! `daybrief search`: what the memory holds on a question, within what the asker may read.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use daybrief_index::{Hit, Query, parse_at};
+use daybrief_index::{Hit, Query, Recency, parse_at};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::json;
@@ -13,8 +14,8 @@ use super::site::Site;
 use super::{Global, output};
 use crate::brief::render::{links, plain};
 use crate::ingest::follow;
-use crate::model::{ConnectorId, EventId, Logged, Member, MemberId, Thread};
-use crate::store::{audiences, events, followers};
+use crate::model::{ConnectorId, EventId, Logged, Member, MemberId, Thread, ThreadId};
+use crate::store::{audiences, events, followers, tickets};
 
 /// Searches everything the asker may read; without an asker, what everyone may read.
 ///
@@ -22,8 +23,14 @@ use crate::store::{audiences, events, followers};
 #[derive(Debug, Args)]
 pub struct Search {
     /// What to look for.
-    #[arg(value_name = "QUERY", required = true, num_args = 1..)]
+    #[arg(value_name = "QUERY", required_unless_present = "like", num_args = 1..)]
     query: Vec<String>,
+    /// Look for what resembles this ticket, near it in time first; words and operators narrow that.
+    #[arg(long, value_name = "TICKET")]
+    like: Option<String>,
+    /// Prefer what is newer.
+    #[arg(long)]
+    recent: bool,
     /// Who asks [default: `[search] me`].
     #[arg(long = "as", value_name = "MEMBER")]
     pub(super) asker: Option<String>,
@@ -78,17 +85,25 @@ impl Search {
             .transpose()?;
         let index = site.index_read_only()?;
         let now = Timestamp::now();
-        let (shown, notes) = search(
-            &site,
-            &index,
-            &Question {
-                text: &self.text(),
-                limit: self.limit,
-                explain: self.explain,
-            },
-            member,
-            now,
-        )?;
+        let question = Question {
+            text: &self.text(),
+            limit: self.limit,
+            explain: self.explain,
+        };
+        let (mut query, mut notes) = typed(&question, member, now);
+        if let Some(key) = &self.like {
+            query = resembling(&site, key, member, query)?;
+        }
+        if self.recent {
+            query.recency = Some(Recency {
+                now,
+                weight: 0.1,
+                days: 90.0,
+                both_ways: false,
+            });
+        }
+        let (shown, more) = answer(&site, &index, query, member)?;
+        notes.extend(more);
         for note in &notes {
             eprintln!("note: {note}");
         }
@@ -110,18 +125,69 @@ pub(super) fn search(
     member: Option<&Member>,
     now: Timestamp,
 ) -> Result<(Vec<Shown>, Vec<String>)> {
+    let (query, mut notes) = typed(question, member, now);
+    let (shown, more) = answer(site, index, query, member)?;
+    notes.extend(more);
+    Ok((shown, notes))
+}
+
+/// Returns what was typed as a query that nobody may ask yet, and what was not understood.
+fn typed(question: &Question<'_>, member: Option<&Member>, now: Timestamp) -> (Query, Vec<String>) {
     let zone = member.map_or_else(TimeZone::system, |member| member.time_zone.clone());
     let mut parsed = parse_at(question.text, &zone, now);
-    let mut notes = std::mem::take(&mut parsed.notes);
+    let notes = std::mem::take(&mut parsed.notes);
+    let query = Query {
+        group_by_thread: true,
+        explain: question.explain,
+        ..parsed.query(BTreeSet::new(), question.limit)
+    };
+    (query, notes)
+}
+
+/// Returns the query for what resembles a ticket that the asker may read, narrowed by what was typed beside it.
+fn resembling(site: &Site, key: &str, member: Option<&Member>, narrow: Query) -> Result<Query> {
+    site.store.read_now(|c| {
+        let readable = audiences::readable_by(c, member)?;
+        for (connector, id) in tickets::find_ticket(c, key)? {
+            let thread = ThreadId::new(&connector, id);
+            let Some(stored) = events::find_thread(c, &thread)? else {
+                continue;
+            };
+            let Some(opened) = events::first_of_thread(c, stored.tid)? else {
+                continue;
+            };
+            if opened.is_removed || !readable.contains(&opened.audience) {
+                continue;
+            }
+            let mut query = Query {
+                body: opened.event.text.0.clone(),
+                without: [thread.to_string()].into(),
+                recency: Some(Recency::around(opened.event.occurred_at)),
+                ..narrow
+            };
+            let title = events::thread(c, stored.tid)?.map_or(String::new(), |thread| thread.title);
+            query.text = format!("{title} {}", query.text);
+            return Ok(query);
+        }
+        bail!("there is no ticket {key} that you may read")
+    })
+}
+
+/// Asks the index for the best hits within what a member may read, and the store whether they stand.
+fn answer(
+    site: &Site,
+    index: &daybrief_index::Index,
+    query: Query,
+    member: Option<&Member>,
+) -> Result<(Vec<Shown>, Vec<String>)> {
     site.store.read_now(|c| {
         let readable = audiences::readable_by(c, member)?;
         let query = Query {
-            group_by_thread: true,
-            explain: question.explain,
-            ..parsed.query(readable.clone(), question.limit)
+            readable: readable.clone(),
+            ..query
         };
         let page = index.search(&query)?;
-        notes.extend(page.notes);
+        let notes = page.notes;
         let mut shown = Vec::new();
         for hit in page.items {
             // The index may be behind; the store decides what exists and who may read it.

@@ -219,7 +219,149 @@ pub fn is_behind(store: &Store, applied: Seq) -> Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use daybrief_index::{Options, Query};
+
     use super::*;
+    use crate::connectors::{Cursor, Page, Source};
+    use crate::ingest;
+    use crate::model::{Audience, Event, EventId, Markdown, ThreadId, ThreadKind};
+
+    /// One conversation that everyone may read.
+    struct Talk(Vec<Event>);
+
+    impl Source for Talk {
+        async fn fetch(&mut self, _after: Option<&Cursor>) -> Result<Page> {
+            let thread = Thread {
+                id: thread_id(),
+                kind: ThreadKind::Conversation,
+                space: None,
+                title: String::new(),
+                url: String::new(),
+                audience: Audience::Everyone,
+                participants: Default::default(),
+                ticket: None,
+            };
+            Ok(Page {
+                threads: vec![thread],
+                events: std::mem::take(&mut self.0),
+                ..Page::default()
+            })
+        }
+    }
+
+    fn thread_id() -> ThreadId {
+        ThreadId::new(&"office".into(), "t".to_owned())
+    }
+
+    fn event(id: &str, minute: i64, kind: EventKind, text: &str) -> Event {
+        Event {
+            id: EventId::new(&"office".into(), id.to_owned()),
+            thread: thread_id(),
+            kind,
+            author: None,
+            occurred_at: jiff::Timestamp::from_second(1_790_000_000 + minute * 60).unwrap(),
+            text: Markdown(text.to_owned()),
+            aside: String::new(),
+            mentions: Vec::new(),
+            url: String::new(),
+            audience: None,
+            by_bot: false,
+        }
+    }
+
+    async fn learn(store: &Store, index: &Index, events: Vec<Event>) {
+        let now = jiff::Timestamp::from_second(1_790_100_000).unwrap();
+        let (mut talk, roster) = (Talk(events), Roster::default());
+        ingest::sync(
+            store,
+            &"office".into(),
+            &mut talk,
+            &roster,
+            || now,
+            |_, _| {},
+        )
+        .await
+        .unwrap();
+        follow(store, index, &roster, |_, _| {}).unwrap();
+    }
+
+    /// Returns the messages that full text finds.
+    fn found(store: &Store, index: &Index, text: &str) -> String {
+        let readable = store
+            .read_now(|c| crate::store::audiences::readable_by(c, None))
+            .unwrap();
+        let query = Query {
+            arms: daybrief_index::Arms::Lexical,
+            ..Query::new(text, readable, 9)
+        };
+        let mut ids: Vec<String> = index
+            .search(&query)
+            .unwrap()
+            .items
+            .into_iter()
+            .map(|hit| hit.passage.event.replace("office/", ""))
+            .collect();
+        ids.sort();
+        ids.join(" ")
+    }
+
+    #[tokio::test]
+    async fn a_message_is_found_by_the_end_of_the_one_before_until_that_is_gone() {
+        let store = Store::in_memory().unwrap();
+        let index = Index::in_memory(Options::default());
+        let of = EventId::new(&"office".into(), "1".to_owned());
+        let posted = vec![
+            event(
+                "1",
+                1,
+                EventKind::Posted,
+                "Why does the invoice export fail?",
+            ),
+            event("2", 5, EventKind::Posted, "The disk was full."),
+        ];
+        learn(&store, &index, posted).await;
+        assert_eq!(found(&store, &index, "invoice"), "1 2");
+        // One that comes late stands between them.
+        let late = event("3", 3, EventKind::Posted, "Let me look at the journal.");
+        learn(&store, &index, vec![late]).await;
+        assert_eq!(found(&store, &index, "invoice"), "1 3");
+        assert_eq!(found(&store, &index, "journal"), "2 3");
+        let edited = event(
+            "4",
+            6,
+            EventKind::Edited { of: of.clone() },
+            "Why is the bill empty?",
+        );
+        learn(&store, &index, vec![edited]).await;
+        assert_eq!(found(&store, &index, "invoice"), "");
+        assert_eq!(found(&store, &index, "bill"), "1 3");
+        let deleted = event("5", 7, EventKind::Deleted { of }, "");
+        learn(&store, &index, vec![deleted]).await;
+        assert_eq!(found(&store, &index, "bill"), "");
+        assert_eq!(found(&store, &index, "journal"), "2 3");
+    }
+
+    #[tokio::test]
+    async fn a_hit_in_a_long_message_names_the_message() {
+        let store = Store::in_memory().unwrap();
+        let index = Index::in_memory(Options::default());
+        let of = EventId::new(&"office".into(), "1".to_owned());
+        let long = format!(
+            "{}The quota is twelve.",
+            "A line of the report.\n".repeat(600)
+        );
+        learn(
+            &store,
+            &index,
+            vec![event("1", 1, EventKind::Posted, &long)],
+        )
+        .await;
+        assert!(index.stats().passages > 3);
+        assert_eq!(found(&store, &index, "quota"), "1");
+        let edited = event("2", 2, EventKind::Edited { of }, "A short report.");
+        learn(&store, &index, vec![edited]).await;
+        assert_eq!(index.stats().passages, 1);
+    }
 
     #[test]
     fn a_long_text_is_cut_at_its_borders_and_nothing_is_lost() {
