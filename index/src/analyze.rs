@@ -450,7 +450,7 @@ pub(crate) fn is_mostly_unlike_english(text: &str) -> bool {
         all += 1;
         other += usize::from(!c.is_ascii());
     }
-    other * 5 > all
+    other * 10 > all
 }
 
 /// English is what most teams write; a glance at the function words spares the guess, which costs as much as indexing.

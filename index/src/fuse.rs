@@ -124,13 +124,15 @@ fn sort(fused: &mut [Fused]) {
     fused.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.address.cmp(&b.address)));
 }
 
-/// Joins the arms' candidates. `facts` knows each of them; `cosine_of` fills in what the vector arm did not return.
+/// Joins the arms' candidates. `facts` knows each of them, and `cosines` those that only full text found; `is_foreign` says
+/// of the question that it is in another language than the table's.
 pub(crate) fn fuse(
     lexical: &[Scored],
     vectors: Option<&[Scored]>,
     cosines: &HashMap<DocAddress, f32>,
     facts: &HashMap<DocAddress, Facts>,
     recency: Option<&Recency>,
+    is_foreign: bool,
 ) -> Vec<Fused> {
     let bm25: HashMap<DocAddress, f32> = lexical.iter().copied().collect();
     let best = |scored: &[Scored]| scored.first().map_or(0.0, |s| s.1).max(f32::MIN_POSITIVE);
@@ -150,7 +152,13 @@ pub(crate) fn fuse(
             let cosine = cosines.get(&address).copied();
             let lexical = bm25.map_or(0.0, |s| s / best_bm25);
             let (vector, weight) = match best_cosine {
-                Some(best) => (cosine.map_or(0.0, |c| (c / best).clamp(0.0, 1.0)), LEXICAL),
+                Some(best) => {
+                    let is_foreign = is_foreign || facts.is_some_and(|f| f.is_foreign);
+                    (
+                        cosine.map_or(0.0, |c| (c / best).clamp(0.0, 1.0)),
+                        if is_foreign { LEXICAL_FOREIGN } else { LEXICAL },
+                    )
+                }
                 None => (0.0, 1.0),
             };
             let recency = match (recency, facts) {
@@ -215,6 +223,7 @@ mod tests {
             &vectors.iter().copied().collect(),
             &facts.collect(),
             recency.as_ref(),
+            false,
         );
         fused.iter().map(|f| f.address.doc_id).collect()
     }
@@ -254,7 +263,7 @@ mod tests {
         };
         let list = [(address(0), 1.0), (address(1), 0.95), (address(2), 0.7)];
         let order = |kind| {
-            let mut fused = fuse(&list, None, &HashMap::new(), &facts(kind), None);
+            let mut fused = fuse(&list, None, &HashMap::new(), &facts(kind), None, false);
             keep_company(&mut fused, &[unit(0), unit(1), unit(0)], &facts(kind));
             fused
                 .iter()
@@ -270,7 +279,7 @@ mod tests {
     #[test]
     fn a_second_opinion_counts_where_there_is_one() {
         let list = [(address(0), 1.0), (address(1), 0.9), (address(2), 0.8)];
-        let mut fused = fuse(&list, None, &HashMap::new(), &HashMap::new(), None);
+        let mut fused = fuse(&list, None, &HashMap::new(), &HashMap::new(), None, false);
         heed(&mut fused, &[Some(0.1), Some(0.8), None]);
         let order: Vec<u32> = fused.iter().map(|f| f.address.doc_id).collect();
         assert_eq!(order, [1, 2, 0]);

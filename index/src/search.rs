@@ -12,7 +12,7 @@ use crate::fuse::{self, Fused};
 use crate::lexical::{Bits, Facts, Plan, Scored};
 use crate::passage::{Arms, AudienceId, Explanation, Filter, Hit, Page, Query, Snippet};
 use crate::vectors::Among;
-use crate::{Index, embed, guarded, lexical, snippet};
+use crate::{Index, analyze, embed, guarded, lexical, snippet};
 
 /// All that decides what may be found, and the state of the index it was decided in.
 #[derive(PartialEq, Eq)]
@@ -201,17 +201,26 @@ impl Index {
         }
         let listed = vectors.as_ref().map(|v| v.1.as_slice());
         let recency = query.recency.as_ref();
-        let mut fused = fuse::fuse(&lexical, listed, &cosines, &facts, recency);
+        let is_foreign = analyze::is_mostly_unlike_english(&query.text);
+        let mut fused = fuse::fuse(&lexical, listed, &cosines, &facts, recency, is_foreign);
         let (Some(arm), Some((vector, _)), Arms::Both) = (&arm, &vectors, query.arms) else {
             return Ok(fused);
         };
         if let Some(again) = widened(arm, vector, &fused, &facts) {
             let mut nearest: Vec<Scored> = again.iter().map(|(a, c)| (*a, *c)).collect();
             nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            fused = fuse::fuse(&lexical, Some(&nearest), &again, &facts, recency);
+            fused = fuse::fuse(
+                &lexical,
+                Some(&nearest),
+                &again,
+                &facts,
+                recency,
+                is_foreign,
+            );
         }
+        // The table hardly knows other languages, and so not who is alike.
         let first = rows_of_first(&fused, &facts);
-        if let Some(vectors) = arm.store.vectors(&first) {
+        if let Some(vectors) = arm.store.vectors(&first).filter(|_| !is_foreign) {
             fuse::keep_company(&mut fused, &vectors, &facts);
         }
         let (opinion, note) = self.second_opinion(query, &rows_of_first(&fused, &facts));

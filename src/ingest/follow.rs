@@ -115,7 +115,7 @@ fn put(c: &Connection, thread: &Thread, logged: &Logged, roster: &Roster) -> Res
         _ => beside(c, logged, Beside::Before)?,
     };
     let mut context = before.map_or(String::new(), |before| {
-        end_of(&before.event.text.0).to_owned()
+        end_of(&safe(&before.event.text.0)).to_owned()
     });
     let ticket = thread
         .ticket
