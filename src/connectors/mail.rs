@@ -1,4 +1,4 @@
-//! A mail as an event, wherever it was kept: what mbox, Maildir and, later, IMAP share.
+//! A mail as an event, wherever it was kept: what mbox, Maildir and IMAP share.
 
 use std::collections::BTreeSet;
 
@@ -97,7 +97,9 @@ impl Envelope {
                 files::hex(&Sha256::digest(&raw[..end.unwrap_or(raw.len())]))
             }
         };
-        let digest = Sha256::digest(format!("{sender}\n{written}\n{subject}"));
+        // A list may have put its tag before the subject of its copy.
+        let (base, _) = subject::base(&subject);
+        let digest = Sha256::digest(format!("{sender}\n{written}\n{base}"));
         let print = u64::from_le_bytes(
             digest[..8]
                 .try_into()
@@ -362,6 +364,11 @@ fn date_of(message: &Message<'_>, found: Found) -> Option<Timestamp> {
         Some(delivered_at) if date.as_second() > delivered_at.as_second() + TOLERANCE_SECS => None,
         _ => Some(date),
     }
+}
+
+/// Returns whether a mail is a briefing of ours: what a reader was told is no news to tell.
+pub fn is_own(message: &Message<'_>) -> bool {
+    is_automatic(message) && list_of(message).is_some_and(|(id, _)| id.starts_with("daybrief."))
 }
 
 /// Returns whether a program sent the mail (RFC 3834).

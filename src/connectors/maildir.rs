@@ -158,9 +158,10 @@ impl files::Reader for Mailbox {
                 Ok((raw, metadata)) => {
                     bytes += raw.raw.len() as u64;
                     // One mail lies in several folders of some mailboxes; that is nothing to tell.
+                    let root = &self.root;
                     self.desk.deliver(
                         &raw,
-                        &self.root,
+                        &|mail, reason| root.skipped(&mail.name, mail.line, reason),
                         files::modified_at(&metadata),
                         false,
                         false,

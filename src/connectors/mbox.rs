@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::files::link::Link;
 use super::files::{self, AudienceOption, FileSource, Found, Mark, Marks, Root};
 use super::mail::Options;
-use super::mail::desk::{Desk, is_full};
+use super::mail::desk::{Desk, RawMail, is_full};
 use super::{Cursor, Page};
 use crate::model::ConnectorId;
 
@@ -292,8 +292,10 @@ impl Mailbox {
             }
             // The mail at the mark was met when it was the last one; it may have been incomplete.
             let is_certain = begin > 0 && mail.start == begin;
+            let root = &self.root;
+            let place = |mail: &RawMail, reason: &str| root.skipped(&mail.name, mail.line, reason);
             self.desk
-                .deliver(&mail, &self.root, fallback, true, is_certain, page);
+                .deliver(&mail, &place, fallback, true, is_certain, page);
         }
         if !mark.done {
             (mark.offset, mark.line) = mails.position();

@@ -1,9 +1,11 @@
 //! What a mail's author wrote, apart from what they quoted and from signatures and footers.
 
+use std::borrow::Cow;
+
 use mail_parser::{Message, MessagePart, MimeHeaders, PartType};
 
 use super::html::visible_text;
-use super::quotes;
+use super::{parse, parse_headers, quotes};
 
 /// A mail's words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +47,38 @@ pub fn words_of(message: &Message<'_>) -> Words {
         is_lossy,
         is_refused,
     }
+}
+
+/// Returns a mail with an end for every part: one that was cut off, or never had one, would lose its words.
+pub fn close_parts(raw: &[u8]) -> Cow<'_, [u8]> {
+    let is_closed = |boundary: &str| {
+        let end = format!("--{boundary}--");
+        raw.windows(end.len())
+            .any(|window| window == end.as_bytes())
+    };
+    let headers = parse_headers(raw);
+    let outer = headers
+        .as_ref()
+        .and_then(|message| boundary_of(message.parts.first()?));
+    if outer.is_none_or(is_closed) {
+        return Cow::Borrowed(raw);
+    }
+    let mut closed = raw.to_vec();
+    if let Some(message) = parse(raw) {
+        // The inner ones first.
+        for boundary in message.parts.iter().rev().filter_map(boundary_of) {
+            if !is_closed(boundary) {
+                closed.extend_from_slice(format!("\n--{boundary}--\n").as_bytes());
+            }
+        }
+    }
+    Cow::Owned(closed)
+}
+
+fn boundary_of<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
+    let kind = part.content_type()?;
+    let boundary = kind.attribute("boundary")?;
+    (kind.c_type.eq_ignore_ascii_case("multipart") && !boundary.is_empty()).then_some(boundary)
 }
 
 fn is_flowed(part: &MessagePart<'_>) -> bool {

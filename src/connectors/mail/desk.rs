@@ -1,11 +1,12 @@
-//! From raw mails to a page: what mbox and Maildir do with each mail they find.
+//! From raw mails to a page: what mbox, Maildir and IMAP do with each mail they find.
 
 use jiff::Timestamp;
 
+use super::body::close_parts;
 use super::threads::Threads;
-use super::{Envelope, Found, MAX_MAIL, Options, normalize, parse, parse_headers};
-use crate::connectors::Page;
-use crate::connectors::files::{MAX_BYTES, MAX_ITEMS, Root};
+use super::{Envelope, Found, MAX_MAIL, Options, is_own, normalize, parse, parse_headers};
+use crate::connectors::files::{MAX_BYTES, MAX_ITEMS};
+use crate::connectors::{Page, Skipped};
 
 /// A mail as it lies in a file.
 #[derive(Clone, Debug, Default)]
@@ -62,28 +63,46 @@ impl Desk {
         }
     }
 
+    /// Learns a mail that was delivered by an earlier process, under the id it had there.
+    pub fn recall(&mut self, mut envelope: Envelope) {
+        self.threads.push(&mut envelope);
+        self.threads.meet(&mut envelope);
+    }
+
+    /// Returns the id, without brackets, that a mail's headers give it.
+    pub fn id_of(&self, mail: &RawMail) -> Option<String> {
+        let message = parse_headers(&mail.raw)?;
+        Some(Envelope::of(&message, &mail.raw, mail.found).id)
+    }
+
     /// Ends a batch.
     pub fn finish(&mut self) {
         self.threads.finish();
     }
 
-    /// Delivers a mail that has been learned; `is_repeat_told` says whether a second copy is worth a word.
+    /// Delivers a mail that has been learned, and returns its id without brackets; nothing for one that cannot be read
+    /// and for a briefing of our own. `is_repeat_told` says whether a second copy is worth a word, `place` names the mail
+    /// when something is wrong with it.
     ///
     /// `is_certain` delivers it even if it was met before: the last mail of a file may have grown since.
     pub fn deliver(
         &mut self,
         mail: &RawMail,
-        root: &Root,
+        place: &dyn Fn(&RawMail, &str) -> Skipped,
         fallback: Timestamp,
         is_repeat_told: bool,
         is_certain: bool,
         page: &mut Page,
-    ) {
-        let skipped = |reason: &str| root.skipped(&mail.name, mail.line, reason);
-        let Some(message) = parse(&mail.raw) else {
+    ) -> Option<String> {
+        let skipped = |reason: &str| place(mail, reason);
+        let raw = close_parts(&mail.raw);
+        let Some(message) = parse(&raw) else {
             page.skipped.push(skipped("no mail could be read here"));
-            return;
+            return None;
         };
+        if is_own(&message) {
+            return None;
+        }
         let mut envelope = Envelope::of(&message, &mail.raw, mail.found);
         if !self.threads.knows(&envelope.id) {
             // It came after the headers were read.
@@ -96,7 +115,7 @@ impl Desk {
             if is_repeat_told {
                 page.skipped.push(skipped("the mail stood further up already, under the same Message-ID; it was loaded once"));
             }
-            return;
+            return Some(envelope.id);
         }
         if envelope.id != named {
             page.skipped.push(skipped("another mail further up has this Message-ID; both were loaded, this one under an id of its own"));
@@ -131,6 +150,7 @@ impl Desk {
             }
         }
         page.events.push(normalized.event);
+        Some(envelope.id)
     }
 }
 

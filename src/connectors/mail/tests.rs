@@ -51,6 +51,26 @@ fn letter(id: &str, more: &str, text: &str) -> String {
 }
 
 #[test]
+fn a_mail_without_an_end_keeps_its_words() {
+    let head = "From: a@x\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\n";
+    let inner = "Content-Type: multipart/alternative; boundary=c\n\n--c\n";
+    for raw in [
+        format!("{head}Content-Type: text/plain\n\nhello\n"),
+        format!("{head}{inner}Content-Type: text/plain\n\nhello\n"),
+        format!(
+            "{head}{inner}Content-Type: text/plain\n\nhello\n--c\nContent-Type: text/html\n\n<p>hel"
+        ),
+        format!(
+            "{head}Content-Type: text/plain\n\nhello\n--b\nContent-Type: application/zip\nContent-Transfer-Encoding: base64\n\nQUJD"
+        ),
+    ] {
+        let closed = super::body::close_parts(raw.as_bytes());
+        let words = super::body::words_of(&super::parse(&closed).unwrap());
+        assert_eq!(words.text.trim(), "hello", "{raw}");
+    }
+}
+
+#[test]
 fn mails_become_events() {
     let base = mail();
     let all = read_new(MBOX, base.path());
