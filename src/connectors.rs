@@ -16,6 +16,7 @@ use crate::model::{ConnectorId, Event, Person, Space, Thread};
 pub mod files;
 pub mod github;
 pub mod hooks;
+pub mod imap;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;
@@ -204,6 +205,8 @@ connectors! {
         "slack" Slack: slack::SlackConfig => slack::SlackSource,
         /// Issues and pull requests of GitHub repositories.
         "github" Github: github::GithubConfig => github::GithubSource,
+        /// A mailbox on a server.
+        "imap" Imap: imap::ImapConfig => imap::ImapSource,
     }
 }
 

@@ -179,6 +179,16 @@ impl<S: ChatSink + Clone> Daemon<S> {
         }
     }
 
+    /// Returns what is read.
+    pub fn connectors(&self) -> impl Iterator<Item = (&ConnectorId, &ConnectorConfig)> {
+        self.connectors.iter()
+    }
+
+    /// Returns the folder that relative paths start from.
+    pub fn base(&self) -> &std::path::Path {
+        &self.base
+    }
+
     /// Runs until the token is cancelled. A briefing that has begun is finished first.
     ///
     /// # Errors

@@ -229,6 +229,20 @@ impl Writer<'_> {
             // Something is gone that never came here.
             return Ok(());
         }
+        let owned: Event;
+        let mut event = event;
+        if let Some(base) = &base
+            && !self.tids.contains_key(&event.thread)
+            && events::find_thread(self.c, &event.thread)?.is_none()
+        {
+            // Who tells that something is gone need not know any more where it stood.
+            let thread = events::thread(self.c, base.tid)?;
+            owned = Event {
+                thread: thread.context("a stored thread cannot be read back")?.id,
+                ..event.clone()
+            };
+            event = &owned;
+        }
         let added = self.append(event, base.as_ref().map(|base| base.seq))?;
         let (Some(base), true) = (base, added.is_some()) else {
             return Ok(());

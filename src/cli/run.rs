@@ -14,6 +14,7 @@ use tracing::error;
 use super::Global;
 use super::site::Site;
 use crate::clock::Clock;
+use crate::connectors::ConnectorConfig;
 use crate::daemon::{Daemon, Parts};
 use crate::lock::InstanceLock;
 use crate::metrics::Collected;
@@ -61,9 +62,14 @@ impl Run {
                     }
                 });
             }
-            tokio::spawn(stop_on_signal(token));
+            tokio::spawn(stop_on_signal(token.clone()));
             let once = self.once;
+            if !once {
+                listen(&daemon, &loops, &token);
+            }
             let work = loops.spawn(async move {
+                // However it ends, those who listen end with it.
+                let _end = token.drop_guard();
                 if once {
                     return daemon.step().await.map(|_| ());
                 }
@@ -75,6 +81,17 @@ impl Run {
         })?;
         drop(lock);
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Begins to listen at the sources that push.
+fn listen(daemon: &Daemon<Sink>, loops: &TaskTracker, token: &CancellationToken) {
+    for (id, connector) in daemon.connectors() {
+        if let ConnectorConfig::Imap(imap) = connector {
+            let (imap, id, base) = (imap.clone(), id.clone(), daemon.base().to_path_buf());
+            let (hints, token) = (daemon.hints(), token.clone());
+            loops.spawn(async move { imap.listen(id, &base, hints, token).await });
+        }
     }
 }
 
