@@ -11,9 +11,11 @@ use jiff::{Timestamp, civil};
 use serde::Deserialize;
 
 use crate::connectors::ConnectorConfig;
+use crate::connectors::imap::ImapConfig;
 use crate::model::{Area, Away, ConnectorId, Handle, Member, MemberId, Rotation, Team, TeamId};
 use crate::schedule::{holidays, ics};
 use crate::server::ServerConfig;
+use crate::sinks::smtp::SmtpConfig;
 
 mod locate;
 
@@ -104,6 +106,8 @@ pub enum SinkConfig {
         /// The connector, of type `slack`; a member needs a handle there.
         connector: String,
     },
+    /// Mail; a member needs `email` or a handle at the connector that the table names.
+    Smtp(Box<SmtpConfig>),
 }
 
 /// `[members.*]`: one person.
@@ -137,6 +141,8 @@ pub struct MemberConfig {
     pub brief: bool,
     /// Their sink, when it is not `[delivery] sink`.
     pub sink: Option<String>,
+    /// Where briefings by mail go; without it their handle at the mail connector of the sink.
+    pub email: Option<String>,
 }
 
 impl Default for MemberConfig {
@@ -157,6 +163,7 @@ impl Default for MemberConfig {
             handles: BTreeMap::new(),
             brief: true,
             sink: None,
+            email: None,
         }
     }
 }
@@ -322,6 +329,7 @@ impl Config {
             );
         }
         self.check_slack_sinks(path, text)?;
+        self.check_smtp_sinks(path, text)?;
         for (id, team) in &self.teams {
             for member in &team.members {
                 if !self.members.contains_key(member) {
@@ -386,14 +394,88 @@ impl Config {
         Ok(())
     }
 
-    /// Returns the sink of a member.
-    pub fn sink_of(&self, member: &MemberId) -> SinkConfig {
+    /// Checks that sinks over SMTP can send, and have an address of everybody who uses them.
+    fn check_smtp_sinks(&self, path: &Path, text: &str) -> Result<()> {
+        for (name, sink) in &self.sinks {
+            let SinkConfig::Smtp(smtp) = sink else {
+                continue;
+            };
+            let place = |key| locate::place(path, text, &["sinks", name, key]);
+            smtp.verify(name)
+                .with_context(|| locate::place(path, text, &["sinks", name]))?;
+            if let Some(connector) = &smtp.connector
+                && !self.raw_connectors.contains_key(connector)
+            {
+                bail!(
+                    "{}: [sinks.{name}]: there is no [connectors.{connector}]",
+                    place("connector")
+                );
+            }
+            for mailbox in &smtp.mailboxes {
+                let connector = self.connectors.get(&ConnectorId::new(mailbox.as_str()));
+                if !matches!(connector, Some(ConnectorConfig::Imap(_))) {
+                    bail!(
+                        "{}: [sinks.{name}]: mailboxes must name connectors of type imap, and {mailbox:?} is none",
+                        place("mailboxes")
+                    );
+                }
+            }
+            for (id, member) in &self.members {
+                let own = member.sink.as_ref().unwrap_or(&self.delivery.sink);
+                let member_id = MemberId::new(id.as_str());
+                if own == name && member.brief && self.address_of(&member_id, smtp).is_none() {
+                    bail!(
+                        "{}: members.{id} has no address that [sinks.{name}] can send to; add email = \"…\", another sink, or brief = false",
+                        locate::place(path, text, &["members", id])
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the mail address of a member: their `email`, or their first handle at the sink's connector that is one.
+    pub fn address_of(&self, member: &MemberId, sink: &SmtpConfig) -> Option<String> {
+        let table = self.members.get(member.as_str())?;
+        let is_address = |text: &String| text.parse::<lettre::Address>().is_ok();
+        let handles = sink
+            .connector
+            .as_ref()
+            .and_then(|connector| table.handles.get(connector));
+        let handles: Vec<String> = match handles {
+            None => Vec::new(),
+            Some(OneOrMany::One(one)) => vec![one.clone()],
+            Some(OneOrMany::Many(many)) => many.clone(),
+        };
+        table.email.iter().cloned().chain(handles).find(is_address)
+    }
+
+    /// Returns the mailboxes in which a mail to an address can be looked for.
+    pub fn mailboxes_of(&self, sink: &SmtpConfig, address: &str) -> Vec<(ConnectorId, ImapConfig)> {
+        let mailboxes = self.connectors.iter().filter_map(|(id, connector)| {
+            let ConnectorConfig::Imap(imap) = connector else {
+                return None;
+            };
+            let is_named = sink.mailboxes.iter().any(|name| name == id.as_str());
+            let is_own = imap.user.eq_ignore_ascii_case(address);
+            (is_named || is_own).then(|| (id.clone(), imap.clone()))
+        });
+        mailboxes.collect()
+    }
+
+    /// Returns the name of a member's sink.
+    pub fn sink_name_of(&self, member: &MemberId) -> &str {
         let named = self
             .members
             .get(member.as_str())
             .and_then(|member| member.sink.as_ref());
+        named.unwrap_or(&self.delivery.sink)
+    }
+
+    /// Returns the sink of a member.
+    pub fn sink_of(&self, member: &MemberId) -> SinkConfig {
         self.sinks
-            .get(named.unwrap_or(&self.delivery.sink))
+            .get(self.sink_name_of(member))
             .cloned()
             .unwrap_or(SinkConfig::Console)
     }

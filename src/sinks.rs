@@ -15,6 +15,10 @@ use crate::connectors::slack::dm::Dm;
 use crate::http::Http;
 use crate::model::{Briefing, ConnectorId, Member};
 
+pub mod smtp;
+
+use smtp::Smtp;
+
 /// A briefing on its way to a reader.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
@@ -43,12 +47,18 @@ pub enum Found {
     CannotTell,
 }
 
+/// The sink surely does not have the message; without it nobody knows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NotTaken(pub String);
+
 /// Somewhere briefings can go.
 pub trait ChatSink: Send + Sync {
     /// Sends a message.
     ///
     /// # Errors
-    /// When the sink refused it, or when nobody can say whether it arrived; [`ChatSink::find`] tells the two apart.
+    /// [`NotTaken`] when the sink surely does not have it. Otherwise nobody can say whether it arrived, and
+    /// [`ChatSink::find`] may tell.
     fn send(&self, message: Message<'_>) -> impl Future<Output = Result<Receipt>> + Send;
 
     /// Looks for a message by its key.
@@ -67,6 +77,8 @@ pub enum Sink {
     Folder(PathBuf),
     /// A direct message in Slack.
     Slack(Dm),
+    /// A mail.
+    Smtp(Box<Smtp>),
 }
 
 impl Sink {
@@ -96,6 +108,22 @@ impl Sink {
                 let client = slack.client(&id, &config.base, http)?;
                 Ok(Sink::Slack(Dm::new(client, &handle.id)))
             }
+            SinkConfig::Smtp(smtp) => {
+                let name = config.sink_name_of(&member.id);
+                let Some(to) = config.address_of(&member.id, &smtp) else {
+                    anyhow::ensure!(
+                        !member.is_briefed,
+                        "members.{} has no mail address for [sinks.{name}]",
+                        member.id
+                    );
+                    return Ok(Sink::Console);
+                };
+                let mailboxes = config.mailboxes_of(&smtp, &to);
+                let base = config.base.clone();
+                Ok(Sink::Smtp(Box::new(Smtp::new(
+                    name, *smtp, base, &to, mailboxes,
+                ))))
+            }
         }
     }
 }
@@ -121,6 +149,7 @@ impl ChatSink for Sink {
                 let posts = render::slack(message.briefing, message.to, message.now, is_first);
                 Ok(Receipt(dm.send(message.key, &posts).await?))
             }
+            Sink::Smtp(smtp) => smtp.send(message).await,
         }
     }
 
@@ -135,6 +164,7 @@ impl ChatSink for Sink {
                 Some(receipt) => Found::Yes(Receipt(receipt)),
                 None => Found::No,
             }),
+            Sink::Smtp(smtp) => smtp.find(key).await,
         }
     }
 }

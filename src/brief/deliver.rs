@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::roster::Roster;
 use crate::schedule;
-use crate::sinks::{ChatSink, Found, Message, Receipt};
+use crate::sinks::{ChatSink, Found, Message, NotTaken, Receipt};
 use crate::store::deliveries::{self, Delivery, State, key_of};
 use crate::store::{Store, audiences, events, progress};
 use crate::text::stands_in;
@@ -188,6 +188,9 @@ pub async fn hand_over<S: ChatSink>(
         Err(_) => anyhow::anyhow!("it took longer than {} s", LONGEST_SEND.as_secs()),
     };
     let reason = format!("{error:#}");
+    if error.is::<NotTaken>() {
+        return again_later(with, member, made.date, State::Failed, &reason, now).await;
+    }
     // A sink may fail after it has accepted.
     match sink.find(&key).await {
         Ok(Found::Yes(receipt)) => settle_sent(with, member, made.clone(), receipt, now).await,
@@ -195,7 +198,8 @@ pub async fn hand_over<S: ChatSink>(
             warn!(member = %member.id, error = reason, "Nobody knows whether the briefing of {} went out", member.id);
             settle_unknown(with, member, made.date, now).await
         }
-        Ok(Found::No) | Err(_) => again_later(with, member, made.date, &reason, now).await,
+        Ok(Found::No) => again_later(with, member, made.date, State::Failed, &reason, now).await,
+        Err(_) => again_later(with, member, made.date, State::Sending, &reason, now).await,
     }
 }
 
@@ -213,7 +217,7 @@ async fn resume<S: ChatSink>(
         State::Unknown => Ok(Some(Outcome::Unknown)),
         State::Missed => Ok(Some(Outcome::Missed)),
         State::Planned => Ok(None),
-        State::Failed if before.next_try_at.is_some_and(|at| now < at) => {
+        State::Failed | State::Sending if before.next_try_at.is_some_and(|at| now < at) => {
             Ok(before.next_try_at.map(Outcome::TryAgain))
         }
         // We died between handing it over and hearing back, or the sink failed: it may be there.
@@ -224,16 +228,16 @@ async fn resume<S: ChatSink>(
                     .await
                     .map(Some)
             }
-            Ok(Found::No) => {
+            Ok(found) if found == Found::No || before.state == State::Failed => {
                 settle(with, member, before.date, State::Planned, now, None).await?;
                 Ok(None)
             }
-            Ok(Found::CannotTell) => settle_unknown(with, member, before.date, now)
+            Ok(_) => settle_unknown(with, member, before.date, now)
                 .await
                 .map(Some),
             Err(error) => {
                 let reason = format!("{error:#}");
-                again_later(with, member, before.date, &reason, now)
+                again_later(with, member, before.date, before.state, &reason, now)
                     .await
                     .map(Some)
             }
@@ -270,10 +274,10 @@ pub async fn close_earlier<S: ChatSink>(
             Some(Found::Yes(receipt)) => {
                 settle_sent(with, member, body_of(&open)?, receipt, now).await?;
             }
-            Some(Found::CannotTell) => {
+            Some(Found::CannotTell) if open.state == State::Sending => {
                 settle_unknown(with, member, open.date, now).await?;
             }
-            Some(Found::No) | None => {
+            Some(_) | None => {
                 warn!(member = %member.id, date = %open.date, "The briefing of {} for {} did not go out; the next one covers it", member.id, open.date);
                 let reason = "it did not go out before the day was over; the next one covers it";
                 put_gap(with, open.key(), reason, now).await?;
@@ -284,11 +288,13 @@ pub async fn close_earlier<S: ChatSink>(
     Ok(())
 }
 
-/// Puts a delivery off: twice as long each time, at most half an hour. [`close_earlier`] ends it with the day.
+/// Puts a delivery off: twice as long each time, at most half an hour. [`close_earlier`] ends it with the day. `state` is
+/// `Failed` where the sink surely does not have it, `Sending` where it could not be asked.
 async fn again_later(
     with: &Delivering<'_>,
     member: &Member,
     date: civil::Date,
+    state: State,
     reason: &str,
     now: Timestamp,
 ) -> Result<Outcome> {
@@ -304,7 +310,7 @@ async fn again_later(
         let gap = "the sink did not take it yet; it is tried again while the day lasts";
         put_gap(with, key_of(&member.id, date), gap, now).await?;
     }
-    settle(with, member, date, State::Failed, now, Some(next)).await?;
+    settle(with, member, date, state, now, Some(next)).await?;
     Ok(Outcome::TryAgain(next))
 }
 

@@ -22,12 +22,12 @@ mod hostile;
 #[cfg(test)]
 mod safety;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
 pub use here::Here;
-pub use html::html;
+pub use html::{html, subject};
 pub use json::{from_json, json_line, summary_of, to_json};
 pub use markdown::markdown;
 pub use plain::plain;

@@ -13,6 +13,7 @@ use super::{Global, output};
 use crate::config::SinkConfig;
 use crate::connectors::Fact;
 use crate::schedule::holidays;
+use crate::sinks::smtp::{Smtp, SmtpConfig};
 use crate::store::people;
 
 /// Looks at every source, member and sink, and says what is missing and how to mend it.
@@ -42,6 +43,9 @@ impl Check {
         connectors(&site, &mut findings)?;
         members(&site, &mut findings)?;
         for (id, sink) in &site.config.sinks {
+            if let SinkConfig::Smtp(smtp) = sink {
+                mail_sink(&site, id, smtp, &mut findings)?;
+            }
             if let SinkConfig::File { path } = sink {
                 let dir = site.config.base.join(path);
                 match std::fs::create_dir_all(&dir) {
@@ -128,6 +132,49 @@ fn connectors(site: &Site, findings: &mut Findings) -> Result<()> {
         for says in notes {
             findings.add(Level::Note, id, says);
         }
+    }
+    Ok(())
+}
+
+/// Asks a mail server whether it takes mail from us, and says of whom nobody could tell whether a mail arrived.
+fn mail_sink(site: &Site, id: &str, config: &SmtpConfig, findings: &mut Findings) -> Result<()> {
+    let of = format!("sink {id}");
+    let base = site.config.base.clone();
+    let smtp = Smtp::new(id, config.clone(), base, "", Vec::new());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match runtime.block_on(smtp.check()) {
+        Err(error) => findings.add(Level::Wrong, &of, format!("{error:#}")),
+        Ok(facts) => {
+            for fact in facts {
+                match fact {
+                    Fact::Fine(says) => findings.add(Level::Ok, &of, says),
+                    Fact::Note(says) => findings.add(Level::Note, &of, says),
+                }
+            }
+        }
+    }
+    let unseen: Vec<&str> = site
+        .roster
+        .members
+        .iter()
+        .filter(|member| member.is_briefed && site.config.sink_name_of(&member.id) == id)
+        .filter(|member| {
+            let to = site.config.address_of(&member.id, config);
+            to.is_some_and(|to| site.config.mailboxes_of(config, &to).is_empty())
+        })
+        .map(|member| member.id.as_str())
+        .collect();
+    if !unseen.is_empty() {
+        findings.add(
+            Level::Note,
+            &of,
+            format!(
+                "if a connection breaks while a mail is handed over, nobody can look whether it arrived at {}; it is then not sent again. Name an imap connector that gets a copy in `mailboxes`",
+                unseen.join(", ")
+            ),
+        );
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use crate::model::{Learned, MemberId, Seq, Window};
 pub enum State {
     /// Decided, not yet begun.
     Planned,
-    /// Handed to the sink; if we die now, nobody knows.
+    /// Handed to the sink, and nobody knows yet whether it arrived; the sink is asked before anything else happens.
     Sending,
     /// The sink has it.
     Sent,
@@ -20,7 +20,7 @@ pub enum State {
     Quiet,
     /// We died while sending, and the sink could not tell; settled, with a gap.
     Unknown,
-    /// The sink refused; tried again until the day is over.
+    /// The sink surely does not have it; tried again until the day is over.
     Failed,
     /// The day was over before it went out; settled, and the next briefing's window reaches back over it.
     Missed,
@@ -219,7 +219,7 @@ pub fn begin(c: &Connection, member: &MemberId, date: civil::Date) -> Result<()>
 /// a look-up that fails later counts here.
 pub fn count_failure(c: &Connection, member: &MemberId, date: civil::Date) -> Result<u32> {
     Ok(c.prepare_cached(
-        "UPDATE deliveries SET attempts = attempts + (state = 'failed') WHERE member = ?1 AND date = ?2 RETURNING attempts",
+        "UPDATE deliveries SET attempts = attempts + (state = 'failed' OR next_try_at IS NOT NULL) WHERE member = ?1 AND date = ?2 RETURNING attempts",
     )?
     .query_row(params![member.as_str(), date.to_string()], |row| row.get(0))?)
 }

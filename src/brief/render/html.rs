@@ -60,6 +60,16 @@ pub fn html(briefing: &Briefing, member: &Member, now: Timestamp) -> String {
     }
 }
 
+/// Returns the subject of a mail: the headline, or the one line of a quiet morning.
+pub fn subject(briefing: &Briefing, member: &Member, now: Timestamp) -> String {
+    let headline = plain(&briefing.headline);
+    let line = match briefing.is_quiet() || headline.is_empty() {
+        true => Here::new(&member.time_zone, now).quiet(briefing),
+        false => headline.replace(['\n', '\r'], " "),
+    };
+    line.chars().take(200).collect()
+}
+
 /// How much there is room for.
 #[derive(Clone, Copy)]
 struct Room {
