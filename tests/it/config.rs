@@ -28,7 +28,7 @@ fn the_example_loads_and_its_defaults_are_the_defaults() {
         format!("{:?}", config.delivery),
         format!("{:?}", bare.delivery)
     );
-    assert_eq!(config.connectors.len(), 7);
+    assert_eq!(config.connectors.len(), 8);
     let member = load("[members.ana]\nholidays = \"PT\"").unwrap();
     let (example, default) = (&config.members["ana"], &member.members["ana"]);
     assert_eq!(
@@ -68,6 +68,8 @@ fn every_key_stands_in_the_example() {
         "[connectors.x]\ntype = \"slack-export\"",
         "[connectors.x]\ntype = \"slack\"",
         "[connectors.x]\ntype = \"github\"",
+        "[connectors.x]\ntype = \"imap\"",
+        "[sinks.x]\ntype = \"smtp\"",
         "[connectors.x]\ntype = \"mbox\"",
         "[connectors.x]\ntype = \"maildir\"",
         "[connectors.x]\ntype = \"tickets\"",

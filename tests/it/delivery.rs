@@ -68,10 +68,27 @@ fn a_sink_that_is_down_for_two_hours_gets_the_briefing_afterwards() {
     world.run_until("2026-11-20T08:59:00Z");
     world.mood(Mood::Down);
     world.run_until("2026-11-20T11:00:00Z");
-    assert_eq!(world.state_of("ana", "2026-11-20"), Some("failed"));
+    let unknown_yet = Some("sending");
+    assert_eq!(world.state_of("ana", "2026-11-20"), unknown_yet);
     world.mood(Mood::Well);
     world.run_until("2026-11-20T12:00:00Z");
     assert_eq!(world.state_of("ana", "2026-11-20"), Some("sent"));
+    world.check();
+}
+
+#[test]
+fn what_a_sink_surely_has_not_taken_is_tried_again_even_where_nobody_can_look() {
+    let mut world = world();
+    world.sink.0.lock().unwrap().cannot_look = true;
+    world.run_until("2026-11-20T08:59:00Z");
+    world.mood(Mood::Refuses);
+    world.run_until("2026-11-20T09:10:00Z");
+    assert_eq!(world.state_of("ana", "2026-11-20"), Some("failed"));
+    world.crash();
+    world.mood(Mood::Well);
+    world.run_until("2026-11-20T12:00:00Z");
+    assert_eq!(world.state_of("ana", "2026-11-20"), Some("sent"));
+    assert_eq!(world.sent_to("ana").len(), 2);
     world.check();
 }
 

@@ -4,6 +4,7 @@ mod briefing;
 mod cli;
 mod config;
 mod delivery;
+mod mail;
 mod process;
 mod time;
 mod transport;

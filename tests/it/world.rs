@@ -14,7 +14,7 @@ use daybrief::http::{Http, Options as HttpOptions};
 use daybrief::model::{Briefing, Member, MemberId};
 use daybrief::roster::Roster;
 use daybrief::schedule;
-use daybrief::sinks::{ChatSink, Found, Message, Receipt};
+use daybrief::sinks::{ChatSink, Found, Message, NotTaken, Receipt};
 use daybrief::store::{Store, audiences, deliveries, events, people};
 use daybrief_index::{Index, Options};
 use jiff::{SignedDuration, Timestamp};
@@ -30,8 +30,10 @@ pub enum Mood {
     /// Takes them.
     #[default]
     Well,
-    /// Refuses them.
+    /// Cannot be reached.
     Down,
+    /// Says that it does not take them.
+    Refuses,
     /// Takes them, but the answer is lost.
     AnswerLost,
 }
@@ -53,6 +55,9 @@ impl ChatSink for Memory {
         let mut remembered = self.0.lock().unwrap();
         if remembered.mood == Mood::Down {
             bail!("the sink is down");
+        }
+        if remembered.mood == Mood::Refuses {
+            return Err(NotTaken("come back later".into()).into());
         }
         let sent = (
             message.key.to_owned(),
