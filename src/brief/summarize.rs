@@ -124,7 +124,7 @@ fn single(
 ) -> BriefingItem {
     let news = &ranked.news;
     let (most, words) = lengths.quotes_for(ranked, section);
-    let quoted = quotes_of(ranked, most, words);
+    let quoted = quotes_of(ranked, reader, most, words);
     let mut citations: Vec<Citation> = quoted
         .into_iter()
         .map(|(logged, words, is_cut)| Citation {
@@ -374,7 +374,7 @@ fn opening_words(text: &str, words: usize) -> String {
     let Some(range) = first_good_sentence(text) else {
         return String::new();
     };
-    let opening = quote(text, said_in(text, range, words + 4), words + 4);
+    let opening = quote(text, said_in(text, range, &[], words + 4), words + 4);
     let is_code = |word: &&str| word.len() > 2 && word.starts_with(':') && word.ends_with(':');
     let kept: Vec<&str> = opening
         .text
@@ -579,7 +579,12 @@ fn cited_facts<'a>(ranked: &'a Ranked<'_>) -> impl Iterator<Item = &'a Logged> {
 type Quoted<'a> = (&'a Logged, String, bool);
 
 /// Returns the sentences a line shows, the ones that matter first, shown in the order they were said.
-fn quotes_of<'a>(ranked: &'a Ranked<'_>, most: usize, words: usize) -> Vec<Quoted<'a>> {
+fn quotes_of<'a>(
+    ranked: &'a Ranked<'_>,
+    reader: &Reader<'_>,
+    most: usize,
+    words: usize,
+) -> Vec<Quoted<'a>> {
     let news = &ranked.news;
     let mut chosen: Vec<(&Logged, Range<usize>)> = Vec::new();
     let mut add = |logged: &'a Logged, range: Option<Range<usize>>| {
@@ -621,11 +626,12 @@ fn quotes_of<'a>(ranked: &'a Ranked<'_>, most: usize, words: usize) -> Vec<Quote
     chosen
         .into_iter()
         .map(|(logged, range)| {
-            let quoted = quote(
-                &logged.event.text.0,
-                said_in(&logged.event.text.0, range, words),
-                words,
-            );
+            let text = &logged.event.text.0;
+            let called = logged.event.mentions.iter();
+            let names: Vec<String> = called
+                .flat_map(|handle| reader.roster.names_of(handle))
+                .collect();
+            let quoted = quote(text, said_in(text, range, &names, words), words);
             (logged, quoted.text, quoted.is_cut)
         })
         .filter(|(_, words, _)| !words.is_empty())
@@ -646,7 +652,7 @@ fn sentence_naming(logged: &Logged) -> Option<Range<usize>> {
 
 /// Returns the part of a sentence without the names it calls: a source may write them otherwise than we do
 /// (`<@U024>`), and a quote is what stands there word for word. A name within many words that are shown stays.
-fn said_in(text: &str, range: Range<usize>, shown: usize) -> Range<usize> {
+fn said_in(text: &str, range: Range<usize>, names: &[String], shown: usize) -> Range<usize> {
     let Some(sentence) = text.get(range.clone()) else {
         return range;
     };
@@ -661,7 +667,14 @@ fn said_in(text: &str, range: Range<usize>, shown: usize) -> Range<usize> {
         .filter(|word| is_call(word))
         .map(|word| {
             let start = word.as_ptr() as usize - sentence.as_ptr() as usize;
-            start..start + word.len()
+            // A name may be of several words: `@Ana Lopez`.
+            let long = names.iter().filter(|name| name.contains(' '));
+            let long = long.filter_map(|name| {
+                let end = start + 1 + name.len();
+                let is_it = sentence.get(start + 1..end)?.eq_ignore_ascii_case(name);
+                is_it.then_some(end)
+            });
+            start..long.max().unwrap_or(0).max(start + word.len())
         })
         .collect();
     let is_leading = calls.first().is_some_and(|call| call.start == 0);
@@ -673,6 +686,7 @@ fn said_in(text: &str, range: Range<usize>, shown: usize) -> Range<usize> {
     let starts = [0].into_iter().chain(calls.iter().map(|call| call.end));
     let longest = starts
         .zip(ends)
+        .filter(|(start, end)| start <= end)
         .max_by_key(|(start, end)| end - start)
         .unwrap_or((0, sentence.len()));
     let piece = &sentence[longest.0..longest.1];
@@ -717,10 +731,13 @@ mod tests {
     #[test]
     fn names_that_are_called_are_not_part_of_a_short_quote() {
         let check = |text: &str, shown: usize, expected: &str| {
-            let quoted = quote(text, said_in(text, 0..text.len(), shown), shown);
+            let names = ["Cy van Dam".to_owned(), "Ed @sea".to_owned()];
+            let quoted = quote(text, said_in(text, 0..text.len(), &names, shown), shown);
             assert_eq!(quoted.text, expected, "{text:?}");
         };
         check("@ana, can you look?", 9, "can you look?");
+        check("@cy van Dam, you too?", 9, "you too?");
+        check("@Ed @sea, and you?", 9, "and you?");
         check("this is for (@ana and @bo) I think", 9, "this is for");
         let long = "Thanks, @ana & @bo - I never want to give anybody the wrong idea about how soon I need all of this";
         check(long, 8, "I never want to give anybody the wrong");
