@@ -11,15 +11,16 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 brief() { "$bin" --config "$world/daybrief.toml" --data-dir "$work/data" "$@"; }
 
-timed() { # timed NAME COMMAND…: wall time and peak memory
+timed() { # timed NAME OUT COMMAND…: time on the wall, of the processor, and peak memory
   python3 - "$@" <<'PY'
 import resource, subprocess, sys, time
 name, out, *command = sys.argv[1:]
 start = time.monotonic()
 code = subprocess.call(command, stdout=open(out, "w"))
 wall = time.monotonic() - start
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-print(f"{name}: {wall:.2f} s, peak {peak:.0f} MB")
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+busy, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+print(f"{name}: {wall:.2f} s ({busy:.2f} s of processor), peak {peak:.0f} MB")
 sys.exit(code)
 PY
 }
