@@ -24,13 +24,15 @@ pub mod progress;
 pub mod retention;
 pub mod rows;
 pub mod tickets;
+pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
     include_str!("store/0004_topic_order.sql"),
+    include_str!("store/0005_words.sql"),
 ];
 
 /// The name of the database within the data folder.
