@@ -102,6 +102,7 @@ fn listen(daemon: &Daemon<Sink>, loops: &TaskTracker, token: &CancellationToken)
 pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
     let index = site.index()?;
     let style = site.style();
+    let llm = site.llm();
     let sinks = site
         .roster
         .members
@@ -118,6 +119,7 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         sinks,
         style,
         quiet_line: site.config.delivery.quiet_line,
+        llm,
         sync_every: SignedDuration::from_mins(i64::from(site.config.delivery.sync_minutes)),
         retention: site.config.retention,
     })
