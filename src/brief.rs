@@ -6,7 +6,6 @@ use anyhow::Result;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::llm::Llm;
 use crate::model::{
     Briefing, BriefingItem, Covered, EventKind, Gap, Handle, Learned, Member, Seq, ThreadId,
     ThreadKind, Waiting, Window,
@@ -22,13 +21,14 @@ pub mod checks;
 pub mod deliver;
 pub mod digest;
 pub mod draft;
+pub mod hear;
 pub mod rank;
 pub mod render;
 pub mod replay;
 pub mod select;
+pub mod steer;
 pub mod summarize;
 pub mod verify;
-pub mod words;
 
 use changes::news_of;
 use rank::{Ranked, Reader, Weights, rank};
@@ -106,60 +106,15 @@ pub fn briefing(
     style: &Style,
     gaps: Vec<Gap>,
 ) -> Result<Briefing> {
-    let (briefing, _) = of_night(c, member, roster, window, previous_upto, style, gaps)?;
-    Ok(briefing)
-}
-
-/// Makes the same briefing with the words that a model has written so far, and returns what it could still be asked.
-///
-/// # Errors
-/// When the store cannot be read.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "what a briefing is made of, and who words it"
-)]
-pub fn briefing_with_words(
-    c: &Connection,
-    member: &Member,
-    roster: &Roster,
-    window: Window,
-    previous_upto: Option<Learned>,
-    style: &Style,
-    gaps: Vec<Gap>,
-    llm: Option<&Llm>,
-) -> Result<(Briefing, Vec<words::Job>)> {
-    let (mut briefing, night) = of_night(c, member, roster, window, previous_upto, style, gaps)?;
-    let Some(llm) = llm else {
-        return Ok((briefing, Vec::new()));
-    };
-    let writing = words::Writing {
-        llm,
-        member,
-        roster,
-        style,
-    };
-    let missing = words::put_words(c, &writing, &mut briefing, &night)?;
-    Ok((briefing, missing))
-}
-
-fn of_night(
-    c: &Connection,
-    member: &Member,
-    roster: &Roster,
-    window: Window,
-    previous_upto: Option<Learned>,
-    style: &Style,
-    gaps: Vec<Gap>,
-) -> Result<(Briefing, Night)> {
     let look_back = Learned(days_before(window.after.0, LOOK_BACK_DAYS));
-    let night = night_of(c, member, window, previous_upto, look_back)?;
+    let mut night = night_of(c, member, window, previous_upto, look_back)?;
+    steer::obey(&mut night);
     let closeness = if night.new.is_empty() {
         BTreeMap::new()
     } else {
         closeness::closeness_of(c, member, &window, look_back)?
     };
-    let briefing = written(&night, member, roster, &closeness, style, gaps);
-    Ok((briefing, night))
+    Ok(written(&night, member, roster, &closeness, style, gaps))
 }
 
 /// Turns a night into a briefing; pure.
@@ -180,7 +135,8 @@ pub fn written(
         stale_after_days: style.stale_after_days,
         weights: style.weights,
     };
-    let news = news_of(night, member, roster);
+    let mut news = news_of(night, member, roster);
+    news.retain(|news| !night.steering.muted.contains(&news.topic.id));
     let ranked = rank(news, night, &reader);
     let selection = select(ranked, &style.caps);
     // Who comes back on a Monday and is briefed on Tuesday still catches up.

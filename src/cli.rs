@@ -15,10 +15,10 @@ mod completions;
 mod demo;
 mod eval;
 mod explain;
+mod feedback;
 mod index;
 mod init;
 mod output;
-mod prompts;
 mod replay;
 mod run;
 mod search;
@@ -84,6 +84,8 @@ enum Command {
     Explain(explain::Explain),
     /// Say who might take a ticket, why, and what it may repeat.
     Suggest(suggest::Suggest),
+    /// Say what to do with a line of a briefing, or show what was said and learned.
+    Feedback(feedback::Feedback),
     /// Show where sources, members and deliveries stand.
     Status(status::Status),
     /// Measure daybrief on the team's own past.
@@ -92,8 +94,6 @@ enum Command {
     Eval(eval::Eval),
     /// Copy the store to a file, also while `run` is at work.
     Backup(backup::Backup),
-    /// Show, compare and try what a model is told.
-    Prompts(prompts::PromptsCommand),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -152,6 +152,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Check(command) => command.run(global),
         Command::Explain(command) => command.run(global),
         Command::Suggest(command) => command.run(global),
+        Command::Feedback(command) => command.run(global),
         Command::Status(command) => command.run(global),
         Command::Search(command) => command.run(global),
         Command::Index(command) => command.run(global),
@@ -160,7 +161,6 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Backtest(command) => command.run(global),
         Command::Eval(command) => command.run(global),
         Command::Backup(command) => command.run(global),
-        Command::Prompts(command) => command.run(global),
         Command::Completions(command) => command.run(),
         Command::Demo(command) => command.run(global),
     }

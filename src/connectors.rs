@@ -17,7 +17,6 @@ pub mod files;
 pub mod github;
 pub mod hooks;
 pub mod imap;
-pub mod jira;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;
@@ -172,7 +171,7 @@ macro_rules! connectors {
 impl ConnectorConfig {
     /// Returns whether the system can send hooks.
     pub fn sends_hooks(&self) -> bool {
-        matches!(self, Self::Github(_) | Self::Jira(_) | Self::Slack(_))
+        matches!(self, Self::Github(_) | Self::Slack(_))
     }
 
     /// Returns what a hook of this system says.
@@ -182,7 +181,6 @@ impl ConnectorConfig {
     pub fn heard(&self, delivery: &hooks::Delivery<'_>) -> Result<hooks::Heard, hooks::Refusal> {
         match self {
             Self::Github(_) => github::hooks::heard(delivery),
-            Self::Jira(_) => jira::hooks::heard(delivery),
             Self::Slack(_) => slack::hooks::heard(delivery),
             _ => Err(hooks::Refusal::Unsigned),
         }
@@ -209,8 +207,6 @@ connectors! {
         "github" Github: github::GithubConfig => github::GithubSource,
         /// A mailbox on a server.
         "imap" Imap: imap::ImapConfig => imap::ImapSource,
-        /// Issues of Jira, Cloud and Data Center.
-        "jira" Jira: jira::JiraConfig => jira::JiraSource,
     }
 }
 

@@ -68,7 +68,6 @@ pub mod text;
 pub mod clock;
 pub mod config;
 pub mod http;
-pub mod llm;
 pub mod lock;
 pub mod metrics;
 pub mod sinks;

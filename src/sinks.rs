@@ -13,7 +13,7 @@ use crate::config::{Config, SinkConfig};
 use crate::connectors::ConnectorConfig;
 use crate::connectors::slack::dm::Dm;
 use crate::http::Http;
-use crate::model::{Briefing, ConnectorId, Member};
+use crate::model::{Briefing, ConnectorId, Heard, Member};
 
 pub mod smtp;
 
@@ -66,6 +66,24 @@ pub trait ChatSink: Send + Sync {
     /// # Errors
     /// When the sink cannot be reached now.
     fn find(&self, key: &str) -> impl Future<Output = Result<Found>> + Send;
+
+    /// Returns what its reader has said there since a mark of an earlier call; a sink that cannot be read hears nothing.
+    ///
+    /// # Errors
+    /// When the sink cannot be reached now.
+    fn hear(&self, after: &str) -> impl Future<Output = Result<Heard>> + Send {
+        let _ = after;
+        async { Ok(Heard::default()) }
+    }
+
+    /// Answers the reader in a few words, once a key; a sink that hears nothing has nothing to answer.
+    ///
+    /// # Errors
+    /// When the sink refused it.
+    fn say(&self, key: &str, text: &str) -> impl Future<Output = Result<()>> + Send {
+        let _ = (key, text);
+        async { Ok(()) }
+    }
 }
 
 /// The sinks of the configuration.
@@ -106,7 +124,8 @@ impl Sink {
                     return Ok(Sink::Console);
                 };
                 let client = slack.client(&id, &config.base, http)?;
-                Ok(Sink::Slack(Dm::new(client, &handle.id)))
+                let dm = Dm::new(client, &handle.id);
+                Ok(Sink::Slack(dm.with_buttons(slack.has_app_token())))
             }
             SinkConfig::Smtp(smtp) => {
                 let name = config.sink_name_of(&member.id);
@@ -146,7 +165,10 @@ impl ChatSink for Sink {
             }
             Sink::Slack(dm) => {
                 let is_first = dm.is_new().await?;
-                let posts = render::slack(message.briefing, message.to, message.now, is_first);
+                // A button is there only where somebody hears it pressed.
+                let key = dm.has_buttons().then_some(message.key);
+                let (briefing, to, now) = (message.briefing, message.to, message.now);
+                let posts = render::slack_with_buttons(briefing, to, now, is_first, key);
                 Ok(Receipt(dm.send(message.key, &posts).await?))
             }
             Sink::Smtp(smtp) => smtp.send(message).await,
@@ -166,6 +188,20 @@ impl ChatSink for Sink {
             }),
             Sink::Smtp(smtp) => smtp.find(key).await,
         }
+    }
+
+    async fn hear(&self, after: &str) -> Result<Heard> {
+        match self {
+            Sink::Slack(dm) => Ok(dm.hear(after).await?),
+            _ => Ok(Heard::default()),
+        }
+    }
+
+    async fn say(&self, key: &str, text: &str) -> Result<()> {
+        if let Sink::Slack(dm) = self {
+            dm.say(key, &render::slack::words(text)).await?;
+        }
+        Ok(())
     }
 }
 

@@ -23,8 +23,8 @@ pub mod people;
 pub mod progress;
 pub mod retention;
 pub mod rows;
+pub mod steering;
 pub mod tickets;
-pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
 const MIGRATIONS: [&str; 5] = [
@@ -32,7 +32,7 @@ const MIGRATIONS: [&str; 5] = [
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
     include_str!("store/0004_topic_order.sql"),
-    include_str!("store/0005_words.sql"),
+    include_str!("store/0005_steering.sql"),
 ];
 
 /// The name of the database within the data folder.

@@ -6,7 +6,6 @@ pub mod asks;
 pub mod clean;
 pub mod conversations;
 pub mod eval;
-pub mod language;
 mod lines;
 mod memo;
 mod phrases;

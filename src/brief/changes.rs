@@ -38,6 +38,10 @@ pub struct News<'a> {
     pub blockers: Vec<(&'a Logged, Range<usize>)>,
     /// How many people were behind the new events.
     pub voices: usize,
+    /// What the reader put off until this morning.
+    pub put_off: Vec<&'a Logged>,
+    /// Whether the reader said that it is done with, and nothing has come since.
+    pub is_done: bool,
 }
 
 /// How a topic is the reader's.
@@ -144,7 +148,17 @@ fn news_in<'a>(topic: &'a Topic, night: &'a Night, member: &Member, roster: &Ros
         .filter_map(|logged| logged.event.author.as_ref())
         .collect::<BTreeSet<_>>()
         .len();
+    let put_off = night.steering.put_off.get(&topic.id);
+    let put_off = topic
+        .events
+        .iter()
+        .filter(|logged| {
+            !logged.is_removed && put_off.is_some_and(|seqs| seqs.contains(&logged.seq))
+        })
+        .collect();
     News {
+        put_off,
+        is_done: new.is_empty() && night.steering.done.contains_key(&topic.id),
         topic,
         change: change_of(topic, &in_window),
         by_bots: by_bots.len(),

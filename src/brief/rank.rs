@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::civil;
 
 use super::changes::{News, is_ticket};
+use super::steer::factor;
 use crate::model::{AnswerBy, EventKind, Handle, ItemKind, Member, Reason, Section};
 use crate::roster::Roster;
 use crate::schedule;
@@ -39,6 +40,8 @@ pub struct Weights {
     pub just_opened: f32,
     /// Many voices, at most.
     pub voices: f32,
+    /// What the reader put off until this morning.
+    pub put_off: f32,
     /// Talk in a channel the reader has not joined keeps this share of its score.
     pub not_joined: f32,
     /// A thread in which the reader had the last word keeps this share of its score.
@@ -60,6 +63,7 @@ impl Default for Weights {
             like_my_work: 0.8,
             just_opened: 0.3,
             voices: 0.3,
+            put_off: 1.1,
             not_joined: 0.4,
             handled: 0.2,
         }
@@ -174,7 +178,9 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
     };
     let mut score = (lead.weight + share * rest) * freshness(&news, night, reader);
     // Time goes on whoever spoke last: an open ask and a due date are not handled by a word.
-    let is_open = !news.asks.is_empty() || matches!(kind, ItemKind::Due | ItemKind::Stale);
+    let is_open = !news.asks.is_empty()
+        || !news.put_off.is_empty()
+        || matches!(kind, ItemKind::Due | ItemKind::Stale);
     let is_handled = news.mine.had_last_word && !is_open;
     if is_handled {
         score *= reader.weights.handled;
@@ -210,6 +216,7 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
     if is_handled {
         reasons.push(Reason::YouHadTheLastWord);
     }
+    score *= factor(&night.steering, news.topic.id, &reasons);
     Some(Ranked {
         news,
         section,
@@ -300,7 +307,17 @@ fn signals_of(news: &News<'_>, reader: &Reader<'_>) -> Vec<Signal> {
         own_signals(news, reader, &mut add);
         team_signals(news, reader, &mut add);
     }
-    due_signals(news, reader, &mut add);
+    if !news.is_done {
+        due_signals(news, reader, &mut add);
+    }
+    if !news.put_off.is_empty() {
+        add(
+            Reason::PutOff,
+            weights.put_off,
+            Section::NeedsYou,
+            ItemKind::Fyi,
+        );
+    }
     signals
 }
 

@@ -31,7 +31,7 @@ pub use html::{html, subject};
 pub use json::{from_json, json_line, summary_of, to_json};
 pub use markdown::markdown;
 pub use plain::plain;
-pub use slack::slack;
+pub use slack::{slack, slack_with_buttons};
 pub use terminal::{Links, Screen, terminal};
 
 use crate::model::{Briefing, BriefingItem};

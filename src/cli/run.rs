@@ -1,6 +1,7 @@
 //! `daybrief run`: the daemon.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -14,7 +15,9 @@ use tracing::error;
 use super::Global;
 use super::site::Site;
 use crate::clock::Clock;
+use crate::config::SinkConfig;
 use crate::connectors::ConnectorConfig;
+use crate::daemon::desk::Listener;
 use crate::daemon::{Daemon, Parts};
 use crate::lock::InstanceLock;
 use crate::metrics::Collected;
@@ -48,7 +51,17 @@ impl Run {
         let server = site.config.server.clone();
         let address = server.address()?.filter(|_| !self.once);
         let metrics = address.map(|_| Collected::start()).transpose()?;
-        let mut daemon = Daemon::new(parts_of(site)?, Clock::System, token.clone());
+        let (listeners, store) = (listeners_of(&site)?, site.store.clone());
+        let mut parts = parts_of(site)?;
+        for listener in &listeners {
+            for (member, _) in &listener.members {
+                // A button that nobody hears pressed is not shown.
+                if let Some(Sink::Slack(dm)) = parts.sinks.get_mut(&member.id) {
+                    *dm = dm.clone().while_open(listener.is_open.clone());
+                }
+            }
+        }
+        let mut daemon = Daemon::new(parts, Clock::System, token.clone());
         runtime.block_on(async {
             if let Some(address) = address {
                 let listener = TcpListener::bind(address).await.with_context(|| {
@@ -65,6 +78,10 @@ impl Run {
             tokio::spawn(stop_on_signal(token.clone()));
             let once = self.once;
             if !once {
+                for listener in listeners {
+                    let hints = daemon.hints();
+                    listener.start(&loops, &store, hints, &token);
+                }
                 listen(&daemon, &loops, &token);
             }
             let work = loops.spawn(async move {
@@ -102,7 +119,6 @@ fn listen(daemon: &Daemon<Sink>, loops: &TaskTracker, token: &CancellationToken)
 pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
     let index = site.index()?;
     let style = site.style();
-    let llm = site.llm();
     let sinks = site
         .roster
         .members
@@ -119,10 +135,36 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         sinks,
         style,
         quiet_line: site.config.delivery.quiet_line,
-        llm,
         sync_every: SignedDuration::from_mins(i64::from(site.config.delivery.sync_minutes)),
         retention: site.config.retention,
     })
+}
+
+/// Returns what listens to the workspaces that push.
+fn listeners_of(site: &Site) -> Result<Vec<Listener>> {
+    let mut listeners = Vec::new();
+    for (id, connector) in &site.config.connectors {
+        let ConnectorConfig::Slack(slack) = connector else {
+            continue;
+        };
+        let Some(client) = slack.app_client(id, &site.config.base, &site.http)? else {
+            continue;
+        };
+        let mut members = Vec::new();
+        for member in &site.roster.members {
+            let is_here = matches!(site.config.sink_of(&member.id), SinkConfig::Slack { connector } if *connector == *id.as_str());
+            if is_here && let Sink::Slack(dm) = sink_of(site, member)? {
+                members.push((member.clone(), dm));
+            }
+        }
+        listeners.push(Listener {
+            connector: id.clone(),
+            client,
+            members,
+            is_open: Arc::default(),
+        });
+    }
+    Ok(listeners)
 }
 
 /// Returns where a member's briefings go.

@@ -76,6 +76,37 @@ pub fn password(
     Ok(SecretString::from(text))
 }
 
+/// Where a secret stands, so that it can be read again when it has been replaced.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// The table that names it, for messages.
+    pub table: String,
+    /// The keys for a variable and for a file.
+    pub keys: (&'static str, &'static str),
+    /// The variable.
+    pub env: Option<String>,
+    /// The file.
+    pub file: Option<PathBuf>,
+    /// The folder that relative paths start from.
+    pub base: PathBuf,
+}
+
+impl Named {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// As [`named`].
+    pub fn read(&self) -> Result<SecretString> {
+        named(
+            &self.table,
+            self.keys,
+            self.env.as_deref(),
+            self.file.as_deref(),
+            &self.base,
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;

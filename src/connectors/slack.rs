@@ -11,7 +11,8 @@ use anyhow::{Context, Result, bail};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{Cursor, Fact, Page, Source, secret};
+use super::secret::Named;
+use super::{Cursor, Fact, Page, Source};
 use crate::http::{Http, Url};
 use crate::model::ConnectorId;
 
@@ -20,10 +21,14 @@ mod check;
 pub mod dm;
 mod gather;
 pub mod hooks;
+pub mod push;
+pub mod socket;
 pub mod stand;
 
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod tests;
 
@@ -42,6 +47,11 @@ pub struct SlackConfig {
     pub token_env: Option<String>,
     /// A file that holds it instead, relative to the config.
     pub token_file: Option<PathBuf>,
+    /// The environment variable that holds the app's App-Level Token, `xapp-…`: with it Slack pushes, and briefings have
+    /// buttons.
+    pub app_token_env: Option<String>,
+    /// A file that holds it instead.
+    pub app_token_file: Option<PathBuf>,
     /// Names or ids of the channels to read; empty for every one the app is in.
     pub channels: Vec<String>,
     /// Whether private channels that the app is in are read too; only their members get to see what stands there.
@@ -61,6 +71,8 @@ impl Default for SlackConfig {
         SlackConfig {
             token_env: None,
             token_file: None,
+            app_token_env: None,
+            app_token_file: None,
             channels: Vec::new(),
             private_channels: false,
             direct_messages: false,
@@ -95,7 +107,31 @@ impl SlackConfig {
     /// # Errors
     /// When Slack cannot be reached or does not accept the token.
     pub async fn check(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Vec<Fact>> {
-        check::check(self, &self.client(id, base, http)?, http).await
+        let app = self.app_client(id, base, http)?;
+        check::check(self, &self.client(id, base, http)?, app.as_ref(), http).await
+    }
+
+    /// Returns whether the table names the token that lets Slack push.
+    pub fn has_app_token(&self) -> bool {
+        self.app_token_env.is_some() || self.app_token_file.is_some()
+    }
+
+    /// Returns a client that may open sockets; `None` where the table names no token for it.
+    ///
+    /// # Errors
+    /// As [`SlackConfig::client`].
+    pub fn app_client(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Option<Client>> {
+        if !self.has_app_token() {
+            return Ok(None);
+        }
+        let named = Named {
+            table: format!("connectors.{id}"),
+            keys: ("app_token_env", "app_token_file"),
+            env: self.app_token_env.clone(),
+            file: self.app_token_file.clone(),
+            base: base.to_owned(),
+        };
+        self.client_with(named, id, http).map(Some)
     }
 
     /// Returns a client of the workspace.
@@ -103,18 +139,22 @@ impl SlackConfig {
     /// # Errors
     /// When the address is none or the token is not there.
     pub fn client(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Client> {
+        let named = Named {
+            table: format!("connectors.{id}"),
+            keys: ("token_env", "token_file"),
+            env: self.token_env.clone(),
+            file: self.token_file.clone(),
+            base: base.to_owned(),
+        };
+        self.client_with(named, id, http)
+    }
+
+    fn client_with(&self, named: Named, id: &ConnectorId, http: &Http) -> Result<Client> {
         let table = format!("connectors.{id}");
-        let token = secret::named(
-            &table,
-            ("token_env", "token_file"),
-            self.token_env.as_deref(),
-            self.token_file.as_deref(),
-            base,
-        )?;
         let api = format!("{}/", self.api_url.trim_end_matches('/'));
         let api = Url::parse(&api)
             .with_context(|| format!("api_url under [{table}] is no address: {api}"))?;
-        Ok(Client::new(http, api, token, id))
+        Client::new(http, api, named, id)
     }
 
     /// Returns the kinds of conversation to list, in Slack's words.
@@ -160,5 +200,9 @@ impl Source for SlackSource {
             }
         }
         Ok(gatherer.close(page, after))
+    }
+
+    fn hint(&mut self, object: &str) {
+        self.0.hint(object);
     }
 }

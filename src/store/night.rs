@@ -6,6 +6,7 @@ use anyhow::Result;
 use rusqlite::{Connection, params};
 
 use super::events::topic;
+use super::steering::{Steering, steering_of};
 use super::{asks, audiences, micros};
 use crate::model::{
     AudienceId, ConnectorId, Handle, Learned, LoggedAsk, Member, Seq, SpaceId, Topic, TopicId,
@@ -38,6 +39,8 @@ pub struct Night {
     pub joined: BTreeMap<SpaceId, bool>,
     /// What the reader may read.
     pub readable: BTreeSet<AudienceId>,
+    /// What the reader said about earlier briefings.
+    pub steering: Steering,
 }
 
 /// Returns a member's night. `previous_upto` is the end of the briefing before: what happened before it and was
@@ -67,6 +70,8 @@ pub fn night_of(
     wanted.extend(asks_to.iter().chain(&asks_from).map(|ask| ask.topic));
     wanted.extend(old_mentions.iter().map(|(_, topic)| *topic));
     wanted.extend(&own_tickets);
+    let steering = steering_of(c, &member.id, window.upto, previous_upto)?;
+    wanted.extend(steering.put_off.keys());
 
     let mut topics = BTreeMap::new();
     for id in wanted {
@@ -99,6 +104,7 @@ pub fn night_of(
         own_tickets,
         joined: joined_by(c, &own)?,
         readable,
+        steering,
     })
 }
 

@@ -6,6 +6,7 @@ mod config;
 mod delivery;
 mod mail;
 mod process;
+mod steering;
 mod time;
 mod transport;
 mod triage;

@@ -6,15 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, bail};
 use daybrief::brief::replay::replay;
-use daybrief::brief::{Style, render};
+use daybrief::brief::{Style, render, steer};
 use daybrief::clock::Clock;
 use daybrief::config::Config;
-use daybrief::config::LlmConfig;
 use daybrief::daemon::{Daemon, Parts};
 use daybrief::http::{Http, Options as HttpOptions};
-use daybrief::llm::fake::Fake;
-use daybrief::llm::{Llm, stack_options};
-use daybrief::model::{Briefing, Member, MemberId};
+use daybrief::model::{Briefing, Heard, Member, MemberId, Verdict};
 use daybrief::roster::Roster;
 use daybrief::schedule;
 use daybrief::sinks::{ChatSink, Found, Message, NotTaken, Receipt};
@@ -45,6 +42,10 @@ pub enum Mood {
 pub struct Remembered {
     pub mood: Mood,
     pub cannot_look: bool,
+    /// What its readers have said, all of them the same.
+    pub heard: Heard,
+    /// What was answered, by key.
+    pub answers: Vec<String>,
     /// Key, moment and briefing of every message taken.
     pub sent: Vec<(String, Timestamp, Briefing)>,
 }
@@ -85,6 +86,20 @@ impl ChatSink for Memory {
             false => Found::No,
         })
     }
+
+    async fn hear(&self, after: &str) -> Result<Heard> {
+        let heard = self.0.lock().unwrap().heard.clone();
+        Ok(if heard.upto == after {
+            Heard::default()
+        } else {
+            heard
+        })
+    }
+
+    async fn say(&self, key: &str, _: &str) -> Result<()> {
+        self.0.lock().unwrap().answers.push(key.to_owned());
+        Ok(())
+    }
 }
 
 pub struct World {
@@ -98,8 +113,6 @@ pub struct World {
     /// What the network answers; files need none of it.
     pub pages: Pages,
     began: Timestamp,
-    /// The server that the daemon asks for words, and its table.
-    pub model: Option<(Fake, LlmConfig)>,
     daemon: Option<Daemon<Memory>>,
     runtime: tokio::runtime::Runtime,
     is_checked: bool,
@@ -121,7 +134,6 @@ impl World {
             quiet_line: true,
             pages: Pages::default(),
             began: at(now),
-            model: None,
             daemon: None,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             is_checked: false,
@@ -162,6 +174,15 @@ impl World {
             message["thread_ts"] = json!(ts);
         }
         id
+    }
+
+    /// A member says something of a line of one of their briefings.
+    pub fn say(&self, member: &str, date: &str, line: usize, verdict: Verdict) {
+        let (id, now) = (MemberId::new(member), self.clock.now());
+        let said = self
+            .store()
+            .write_now(|c| steer::say(c, &id, date.parse()?, line, verdict, now));
+        assert!(said.unwrap().is_some(), "there is no line {line}");
     }
 
     pub fn ticket(&mut self, ticket: Value) {
@@ -294,15 +315,8 @@ impl World {
             quiet_line: self.quiet_line,
             sync_every: SignedDuration::from_mins(30),
             retention: config.retention,
-            llm: self.llm(),
         };
         Daemon::new(parts, self.clock.clone(), CancellationToken::new())
-    }
-
-    pub fn llm(&self) -> Option<Llm> {
-        let (fake, config) = self.model.as_ref()?;
-        let http = fake.http(stack_options(config), self.clock.clone());
-        Some(Llm::over(http, config, self.dir.path(), self.clock.clone()).unwrap())
     }
 
     /// Lets the daemon do what is due, again and again, until a moment.

@@ -59,6 +59,7 @@ names!(reason_name, reason_of, Reason {
     HandledWithoutYou = "handled_without_you",
     UnownedInYourArea = "unowned_in_your_area",
     JustOpened = "just_opened",
+    PutOff = "put_off",
 });
 
 /// The sections in reading order.
@@ -101,6 +102,7 @@ pub fn chip(reason: &Reason) -> Cow<'static, str> {
         Reason::HandledWithoutYou => "handled without you",
         Reason::UnownedInYourArea => "no owner yet",
         Reason::JustOpened => "new",
+        Reason::PutOff => "you put it off",
     })
 }
 

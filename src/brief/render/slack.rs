@@ -8,10 +8,13 @@ use serde_json::{Value, json};
 
 use super::here::Here;
 use super::links::web_address;
-use super::names::{chips, title_of};
+use super::names::{chip, chips, title_of};
 use super::{parts, phrases, plain};
+use crate::brief::steer::Said;
 use crate::connectors::slack::dm::Post;
-use crate::model::{Briefing, BriefingItem, Citation, ItemKind, Member, ThreadRef, Waiting};
+use crate::model::{
+    Briefing, BriefingItem, Citation, ItemKind, Member, ThreadRef, Verdict, Waiting,
+};
 
 /// The most characters of a message. Slack takes some 13,200 of them in all blocks together.
 pub const MAX_CHARS: usize = 12_000;
@@ -69,6 +72,17 @@ impl Line {
 ///
 /// `is_first` says that the reader never had one, so that it begins with what it is.
 pub fn slack(briefing: &Briefing, member: &Member, now: Timestamp, is_first: bool) -> Vec<Post> {
+    slack_with_buttons(briefing, member, now, is_first, None)
+}
+
+/// Returns a briefing as messages like [`slack`], with a row of buttons below each line when there is a key for them.
+pub fn slack_with_buttons(
+    briefing: &Briefing,
+    member: &Member,
+    now: Timestamp,
+    is_first: bool,
+    key: Option<&str>,
+) -> Vec<Post> {
     let here = Here::new(&member.time_zone, now);
     let mut blocks = Vec::new();
     if is_first {
@@ -86,11 +100,13 @@ pub fn slack(briefing: &Briefing, member: &Member, now: Timestamp, is_first: boo
         for (section, items) in parts::sections(briefing) {
             let title = Line::default().text(title_of(section), Weight::Bold);
             blocks.extend(block(vec![title.section()]));
-            blocks.extend(
-                items
-                    .into_iter()
-                    .filter_map(|(number, item)| item_of(number, item, &here)),
-            );
+            for (number, item) in items {
+                let Some(item) = item_of(number, item, &here) else {
+                    continue;
+                };
+                blocks.push(item);
+                blocks.extend(key.map(|key| buttons(key, number, Said::default())));
+            }
         }
         blocks.extend(waiting(briefing, &here));
         blocks.extend(foot(briefing));
@@ -108,10 +124,123 @@ fn introduction() -> Option<Value> {
     let lines = [
         "This is daybrief: one short message at the start of each of your work days, with a link to the source in every line.",
         "It reads the channels it was invited to and the other places your team has set up for it. Only you see this message, and it shows only what you may read there yourself.",
-        "To stop it, tell whoever runs it to set brief = false for you.",
+        "To stop it, write stop here; start brings it back.",
     ];
     let lines = lines.map(|line| Line::default().text(line, Weight::Italic).section());
     block(vec![bullets(lines.to_vec())])
+}
+
+/// Begins the id of a row of buttons; the number of its line follows.
+const ROW: &str = "line-";
+/// The action of the button that asks for reasons and sources.
+pub const WHY: &str = "why";
+
+/// Returns the buttons below a line, as they stand after what its reader said. Their value names the briefing.
+pub fn buttons(key: &str, line: usize, said: Said) -> Value {
+    let is = |verdict: Verdict| match verdict {
+        Verdict::Done | Verdict::Later => said.end == Some(verdict),
+        Verdict::Up | Verdict::Down => said.vote == Some(verdict),
+        Verdict::Mute | Verdict::Unmute => false,
+    };
+    let mute = if said.is_muted {
+        (Verdict::Unmute, "Unmute")
+    } else {
+        (Verdict::Mute, "Mute")
+    };
+    let row = [
+        (Verdict::Done, "Done"),
+        (Verdict::Later, "Later"),
+        mute,
+        (Verdict::Up, "👍"),
+        (Verdict::Down, "👎"),
+    ];
+    let button = |action: &str, label: String, is_on: bool| {
+        let mut button = json!({
+            "type": "button", "action_id": action, "value": key,
+            "text": { "type": "plain_text", "text": label, "emoji": true },
+        });
+        if is_on {
+            button["style"] = json!("primary");
+        }
+        button
+    };
+    let mut elements: Vec<Value> = row
+        .into_iter()
+        .map(|(verdict, label)| {
+            let tick = if is(verdict) { "✓ " } else { "" };
+            button(verdict.as_str(), format!("{tick}{label}"), is(verdict))
+        })
+        .collect();
+    elements.insert(3, button(WHY, "Why?".to_owned(), false));
+    json!({ "type": "actions", "block_id": format!("{ROW}{line}"), "elements": elements })
+}
+
+/// Returns the number of the line that a row of buttons stands below, from the row's id.
+pub fn line_of_id(id: &str) -> Option<usize> {
+    id.strip_prefix(ROW)?.parse().ok()
+}
+
+fn line_of_row(block: &Value) -> Option<usize> {
+    (block["type"] == "actions").then(|| line_of_id(block["block_id"].as_str()?))?
+}
+
+/// Returns the lines of a message that have buttons.
+pub fn rows_of(message: &Value) -> Vec<usize> {
+    let blocks = message["blocks"].as_array().into_iter().flatten();
+    blocks.filter_map(line_of_row).collect()
+}
+
+/// Returns a message with its buttons as they stand after what its reader said of each line.
+pub fn with_marks(mut message: Value, key: &str, said: &[(usize, Said)]) -> Value {
+    for block in message["blocks"].as_array_mut().into_iter().flatten() {
+        let Some(line) = line_of_row(block) else {
+            continue;
+        };
+        if let Some((_, said)) = said.iter().find(|(row, _)| *row == line) {
+            *block = buttons(key, line, *said);
+        }
+    }
+    message
+}
+
+/// Returns why a line stands where it stands, and what it rests on.
+pub fn why(line: usize, item: &BriefingItem, member: &Member, now: Timestamp) -> Post {
+    let here = Here::new(&member.time_zone, now);
+    let reasons: Vec<String> = item
+        .reasons
+        .iter()
+        .map(|reason| chip(reason).into_owned())
+        .collect();
+    let head = Line::default()
+        .text(&format!("Line {line}: "), Weight::Bold)
+        .text(&reasons.join(" · "), Weight::Plain)
+        .text(&format!(" · rank {:.2}", item.score), Weight::Italic);
+    let sources = item.citations.iter().map(|citation| {
+        let author = phrases::author(citation).map(|author| format!("{author}, "));
+        let line = Line::default()
+            .text(&author.unwrap_or_default(), Weight::Plain)
+            .link(&here.when(citation.at), &citation.url, Weight::Plain);
+        if citation.quote.trim().is_empty() {
+            return line.section();
+        }
+        line.text(&format!(": {}", phrases::quoted(citation)), Weight::Plain)
+            .section()
+    });
+    let blocks = block(vec![head.section(), bullets(sources.collect())]);
+    Post {
+        text: format!("Why line {line}"),
+        blocks: blocks.into_iter().collect(),
+    }
+}
+
+/// Returns a few words of our own as a message.
+pub fn words(text: &str) -> Post {
+    Post {
+        text: escape(text),
+        blocks: block(vec![Line::default().text(text, Weight::Plain).section()])
+            .into_iter()
+            .collect(),
+    }
 }
 
 fn head(briefing: &Briefing, member: &Member, here: &Here) -> Option<Value> {
@@ -378,7 +507,7 @@ fn chars_of(element: &Value) -> usize {
         Value::Object(fields) => fields
             .iter()
             .map(|(key, value)| match (key.as_str(), value) {
-                ("text" | "url", Value::String(text)) => text.chars().count(),
+                ("text" | "url" | "value", Value::String(text)) => text.chars().count(),
                 _ => chars_of(value),
             })
             .sum(),
@@ -518,6 +647,68 @@ mod tests {
             (0..120).all(|at| seen.contains(&format!("item {at} "))),
             "every item is there"
         );
+    }
+
+    #[test]
+    fn buttons_stand_below_their_lines_and_within_the_limits() {
+        let with_buttons = |briefing: &Briefing| {
+            slack_with_buttons(
+                briefing,
+                &sample::member(),
+                sample::now(),
+                true,
+                Some("becki-2026-11-16"),
+            )
+        };
+        let full = sample::full();
+        let messages = with_buttons(&full);
+        assert_eq!(messages.len(), 1);
+        assert_eq!(
+            rows_of(&json!({ "blocks": messages[0].blocks })),
+            [1, 2, 3, 4, 5]
+        );
+        for pair in messages[0]
+            .blocks
+            .windows(2)
+            .filter(|pair| pair[1]["type"] == "actions")
+        {
+            assert_eq!(pair[0]["type"], "rich_text");
+        }
+        let mut long = full.clone();
+        long.items = (0..120).map(|at| full.items[at % 5].clone()).collect();
+        let messages = with_buttons(&long);
+        let rows = messages
+            .iter()
+            .map(|message| rows_of(&json!({ "blocks": message.blocks })).len());
+        assert_eq!(rows.sum::<usize>(), 120);
+        for message in &messages {
+            let chars: usize = message.blocks.iter().map(chars_of).sum();
+            assert!(
+                message.blocks.len() <= MAX_BLOCKS && chars <= MAX_CHARS,
+                "{chars}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_message_says_four_things_in_three_lines() {
+        let first = slack(&sample::quiet(), &sample::member(), sample::now(), true);
+        let introduction = &first[0].blocks[0]["elements"][0];
+        let lines = introduction["elements"].as_array().unwrap();
+        assert_eq!(
+            (lines.len(), &introduction["type"]),
+            (3, &json!("rich_text_list"))
+        );
+        for (line, parts) in lines.iter().zip([
+            &["one short message"][..],
+            &["It reads", "Only you see"],
+            &["stop", "start"],
+        ]) {
+            assert!(
+                parts.iter().all(|part| line.to_string().contains(part)),
+                "{line}"
+            );
+        }
     }
 
     /// Calls a check with every element.

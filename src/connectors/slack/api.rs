@@ -1,5 +1,6 @@
 //! Slack's Web API: how it is called, what it answers, and what its errors mean for a person.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -9,6 +10,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::connectors::files::tolerant;
+use crate::connectors::secret::Named;
 use crate::connectors::slack_export::lists::User;
 use crate::connectors::slack_export::messages::Message;
 use crate::http::{Answer, Call, Effect, Http, HttpError, Method, Pace, Scope, Url};
@@ -22,7 +24,9 @@ pub const API: &str = "https://slack.com/api/";
 pub struct Client {
     http: Http,
     api: Url,
-    token: SecretString,
+    token: Arc<Mutex<SecretString>>,
+    /// Where the token stands.
+    named: Arc<Named>,
     id: ConnectorId,
 }
 
@@ -68,7 +72,16 @@ impl SlackError {
 
 fn advice(method: &str, error: &str, needed: &str) -> String {
     match error {
-        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {
+        error
+            if method == "apps.connections.open"
+                && (is_about_token(error)
+                    || matches!(error, "missing_scope" | "not_allowed_token_type")) =>
+        {
+            format!(
+                "Slack does not accept the App-Level Token ({error}): generate one with the scope connections:write under Basic Information of the app and put it where the config says"
+            )
+        }
+        error if is_about_token(error) => {
             format!(
                 "Slack does not accept the token ({error}): install the app in the workspace again and put its new Bot User OAuth Token where the config says"
             )
@@ -93,13 +106,17 @@ struct Envelope {
 
 impl Client {
     /// Returns a client of a workspace.
-    pub fn new(http: &Http, api: Url, token: SecretString, id: &ConnectorId) -> Client {
-        Client {
+    ///
+    /// # Errors
+    /// When the token is not there.
+    pub fn new(http: &Http, api: Url, named: Named, id: &ConnectorId) -> anyhow::Result<Client> {
+        Ok(Client {
             http: http.clone(),
             api,
-            token,
+            token: Arc::new(Mutex::new(named.read()?)),
+            named: Arc::new(named),
             id: id.clone(),
-        }
+        })
     }
 
     /// Asks for something.
@@ -169,13 +186,15 @@ impl Client {
             reason: "the address of the API cannot be joined with it".into(),
         })?;
         let scope = Scope::new(format!("{}/{scope}", self.id), pace_of(method));
-        let call = Call::get(self.id.as_str(), method, scope, url);
-        Ok(call.credentials(&format!("Bearer {}", self.token.expose_secret()))?)
+        Ok(Call::get(self.id.as_str(), method, scope, url))
     }
 
     async fn send(&self, method: &str, call: Call) -> Result<Answer, SlackError> {
-        let answer = self.http.send(call).await?.accepted(method)?;
-        let envelope: Envelope = answer.json(method)?;
+        let (mut answer, mut envelope) = self.send_once(method, call.clone()).await?;
+        // A refused call was not carried out, so with a token that has come in the meantime it goes out again.
+        if is_about_token(&envelope.error) && self.has_new_token() {
+            (answer, envelope) = self.send_once(method, call).await?;
+        }
         if envelope.ok {
             return Ok(answer);
         }
@@ -187,6 +206,38 @@ impl Client {
     }
 }
 
+impl Client {
+    async fn send_once(&self, method: &str, call: Call) -> Result<(Answer, Envelope), SlackError> {
+        let token = self.held().clone();
+        let call = call.credentials(&format!("Bearer {}", token.expose_secret()))?;
+        let answer = self.http.send(call).await?.accepted(method)?;
+        let envelope = answer.json(method)?;
+        Ok((answer, envelope))
+    }
+
+    /// Reads the token again where it stands; returns whether it is another one.
+    fn has_new_token(&self) -> bool {
+        let Ok(read) = self.named.read() else {
+            return false;
+        };
+        let mut held = self.held();
+        let is_new = read.expose_secret() != held.expose_secret();
+        *held = read;
+        is_new
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, SecretString> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_about_token(error: &str) -> bool {
+    matches!(
+        error,
+        "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive"
+    )
+}
+
 /// Returns how fast a method may be called: Slack's tiers, by workspace and app.
 fn pace_of(method: &str) -> Pace {
     match method {
@@ -195,7 +246,13 @@ fn pace_of(method: &str) -> Pace {
             burst: 1,
             at_once: 1,
         },
-        "users.list" | "conversations.list" => Pace::per_minute(20),
+        "users.list" | "users.conversations" | "conversations.list" => Pace::per_minute(20),
+        // Slack's lowest tier; a socket is opened a few times a day.
+        "apps.connections.open" => Pace {
+            every: Duration::from_secs(60),
+            burst: 3,
+            at_once: 1,
+        },
         "conversations.members" | "auth.test" => Pace::per_minute(100),
         _ => Pace::per_minute(50),
     }

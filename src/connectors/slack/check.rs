@@ -1,6 +1,7 @@
 //! What a Slack token may and may not see, for `daybrief check`.
 
 use anyhow::Result;
+use serde_json::{Value, json};
 
 use super::api::{Auth, Client, Conversation, Conversations, History};
 use super::{Fact, SlackConfig};
@@ -13,12 +14,18 @@ const MAX_SKEW: i64 = 60;
 const NAMED: usize = 5;
 
 /// Asks Slack who the token is, what it may do and where it is.
-pub async fn check(config: &SlackConfig, client: &Client, http: &Http) -> Result<Vec<Fact>> {
+pub async fn check(
+    config: &SlackConfig,
+    client: &Client,
+    app: Option<&Client>,
+    http: &Http,
+) -> Result<Vec<Fact>> {
     let answer = client.read_answer("auth.test", &[]).await?;
     let auth: Auth = answer.json("auth.test")?;
     let mut facts = vec![Fact::Fine(format!("reads {} ({})", auth.team, auth.url))];
     let granted = answer.header("x-oauth-scopes").unwrap_or_default();
     facts.extend(scopes(config, granted));
+    facts.push(pushes(app).await);
     if let Some(skew) = answer.clock_skew_secs(http.clock().now())
         && skew.abs() > MAX_SKEW
     {
@@ -59,6 +66,19 @@ pub async fn check(config: &SlackConfig, client: &Client, http: &Http) -> Result
     Ok(facts)
 }
 
+/// Returns whether Slack pushes, so that buttons work.
+async fn pushes(app: Option<&Client>) -> Fact {
+    let Some(app) = app else {
+        return Fact::Fine("no App-Level Token: read on the interval, briefings without buttons; 👍, 👎 and stop are read before each briefing".into());
+    };
+    // The address is good for one socket and is left to expire.
+    let opened: Result<Value, _> = app.repeat("apps.connections.open", &json!({})).await;
+    match opened {
+        Ok(_) => Fact::Fine("Slack pushes by Socket Mode, and briefings have buttons".into()),
+        Err(error) => Fact::Note(error.to_string()),
+    }
+}
+
 /// Compares the scopes that were granted with those that the config needs.
 fn scopes(config: &SlackConfig, granted: &str) -> Vec<Fact> {
     if granted.is_empty() {
@@ -83,6 +103,13 @@ fn scopes(config: &SlackConfig, granted: &str) -> Vec<Fact> {
             vec!["chat:write", "im:write", "im:history"],
         ),
     ];
+    let mut groups = groups.to_vec();
+    if config.has_app_token() {
+        groups.push((
+            "hears 👍 and 👎 only before the next briefing",
+            vec!["reactions:read"],
+        ));
+    }
     let mut facts = Vec::new();
     for (lack, needed) in groups {
         let missing: Vec<&str> = needed.into_iter().filter(|scope| !has(scope)).collect();

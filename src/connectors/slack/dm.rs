@@ -3,15 +3,21 @@
 //! Slack takes no idempotency key. So each message carries the key in its metadata, nothing below sends a message again by
 //! itself, and whoever is unsure asks [`Dm::find`] first.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Client, History, SlackError};
 use super::stand::Ts;
+use crate::model::{Heard, Verdict, Word};
 
 /// The type of our metadata, by which our messages are told from others in the conversation.
 const EVENT_TYPE: &str = "daybrief_briefing";
+/// The type of what we say besides briefings.
+const ANSWER_TYPE: &str = "daybrief_answer";
 /// How far back a message is looked for; no briefing is tried for longer than a day.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(72);
 /// How many messages are looked through.
@@ -22,6 +28,7 @@ const LOOKED_AT: &str = "100";
 pub struct Dm {
     client: Client,
     user: String,
+    has_buttons: Arc<AtomicBool>,
 }
 
 /// One message to send.
@@ -31,6 +38,15 @@ pub struct Post {
     pub text: String,
     /// The blocks.
     pub blocks: Vec<Value>,
+}
+
+/// Where a message goes.
+#[derive(Clone, Copy)]
+struct To<'a> {
+    channel: &'a str,
+    /// The message whose thread it goes into; empty for none.
+    root: &'a str,
+    kind: &'static str,
 }
 
 #[derive(Default, Deserialize)]
@@ -57,7 +73,96 @@ impl Dm {
         Dm {
             client,
             user: user.to_owned(),
+            has_buttons: Arc::default(),
         }
+    }
+
+    /// Returns the conversation with or without buttons: they are of use only where somebody hears them pressed.
+    #[must_use]
+    pub fn with_buttons(self, has_buttons: bool) -> Dm {
+        self.while_open(Arc::new(AtomicBool::new(has_buttons)))
+    }
+
+    /// Returns the conversation with buttons for as long as a socket is open that hears them pressed.
+    #[must_use]
+    pub fn while_open(self, is_open: Arc<AtomicBool>) -> Dm {
+        Dm {
+            has_buttons: is_open,
+            ..self
+        }
+    }
+
+    /// Returns whether briefings here have buttons.
+    pub fn has_buttons(&self) -> bool {
+        self.has_buttons.load(Ordering::SeqCst)
+    }
+
+    /// Returns the account.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Returns what the person has said here since a mark: stop or start, and how they vote on our last messages.
+    ///
+    /// # Errors
+    /// When Slack cannot be asked.
+    pub async fn hear(&self, after: &str) -> Result<Heard, SlackError> {
+        let channel = self.open().await?;
+        let recent = self.recent(&channel).await?;
+        Ok(heard_in(
+            &recent.messages,
+            &self.user,
+            &Ts(after.to_owned()),
+        ))
+    }
+
+    /// Says something of our own, once a key.
+    ///
+    /// # Errors
+    /// As [`Dm::send`].
+    pub async fn say(&self, key: &str, post: &Post) -> Result<(), SlackError> {
+        if self.find(key).await?.is_none() {
+            self.send_as(key, std::slice::from_ref(post), ANSWER_TYPE)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Answers in the thread of a message, once a key.
+    ///
+    /// # Errors
+    /// As [`Dm::send`].
+    pub async fn answer(
+        &self,
+        channel: &str,
+        root: &str,
+        key: &str,
+        post: &Post,
+    ) -> Result<(), SlackError> {
+        if self.has_part(channel, key, 0, root).await? {
+            return Ok(());
+        }
+        let to = To {
+            channel,
+            root,
+            kind: ANSWER_TYPE,
+        };
+        self.post(to, key, (0, 1), post).await?;
+        Ok(())
+    }
+
+    /// Puts a message as it is to stand now in the place of the one that is there.
+    ///
+    /// # Errors
+    /// When Slack cannot be reached or refuses.
+    pub async fn update(&self, channel: &str, message: &Value) -> Result<(), SlackError> {
+        let mut body = json!({ "channel": channel, "ts": message["ts"], "text": message["text"], "blocks": message["blocks"] });
+        // By its metadata it is known as ours.
+        if message["metadata"].is_object() {
+            body["metadata"] = message["metadata"].clone();
+        }
+        let _: Sent = self.client.repeat("chat.update", &body).await?;
+        Ok(())
     }
 
     /// Returns whether the person never had a briefing here.
@@ -85,18 +190,8 @@ impl Dm {
     /// When Slack cannot be asked.
     pub async fn find(&self, key: &str) -> Result<Option<String>, SlackError> {
         let channel = self.open().await?;
-        let oldest = Ts::at(self.client.now()).before(LOOK_BACK);
-        let parameters = [
-            ("channel", channel.as_str()),
-            ("limit", LOOKED_AT),
-            ("oldest", &oldest.0),
-            ("include_all_metadata", "true"),
-        ];
-        let history: History = self
-            .client
-            .read("conversations.history", &parameters)
-            .await?;
-        let found = history
+        let found = self.recent(&channel).await?;
+        let found = found
             .messages
             .iter()
             .find(|message| is_part(message, key, 0));
@@ -111,23 +206,47 @@ impl Dm {
     /// # Errors
     /// When the first message was refused, or nobody can say whether it arrived; [`Dm::find`] tells.
     pub async fn send(&self, key: &str, posts: &[Post]) -> Result<String, SlackError> {
+        self.send_as(key, posts, EVENT_TYPE).await
+    }
+
+    async fn send_as(
+        &self,
+        key: &str,
+        posts: &[Post],
+        kind: &'static str,
+    ) -> Result<String, SlackError> {
         let channel = self.open().await?;
         let mut root = String::new();
         for (part, post) in posts.iter().enumerate() {
+            let to = To {
+                channel: &channel,
+                root: &root,
+                kind,
+            };
+            let parts = (part, posts.len());
             if part == 0 {
-                root = self.post(&channel, key, 0, posts.len(), post, "").await?;
+                root = self.post(to, key, parts, post).await?;
                 continue;
             }
-            let first = self
-                .post(&channel, key, part, posts.len(), post, &root)
-                .await;
+            let first = self.post(to, key, parts, post).await;
             // The briefing as such is there, so what is left of it is worth a second try.
             if first.is_err() && !self.has_part(&channel, key, part, &root).await? {
-                self.post(&channel, key, part, posts.len(), post, &root)
-                    .await?;
+                self.post(to, key, parts, post).await?;
             }
         }
         Ok(format!("{channel}:{root}"))
+    }
+
+    /// Returns the last messages of the conversation.
+    async fn recent(&self, channel: &str) -> Result<History, SlackError> {
+        let oldest = Ts::at(self.client.now()).before(LOOK_BACK);
+        let parameters = [
+            ("channel", channel),
+            ("limit", LOOKED_AT),
+            ("oldest", &oldest.0),
+            ("include_all_metadata", "true"),
+        ];
+        self.client.read("conversations.history", &parameters).await
     }
 
     /// Opens the conversation, or finds the one that is open.
@@ -139,13 +258,16 @@ impl Dm {
 
     async fn post(
         &self,
-        channel: &str,
+        to: To<'_>,
         key: &str,
-        part: usize,
-        parts: usize,
+        (part, parts): (usize, usize),
         post: &Post,
-        root: &str,
     ) -> Result<String, SlackError> {
+        let To {
+            channel,
+            root,
+            kind,
+        } = to;
         let mut body = json!({
             "channel": channel,
             "text": post.text,
@@ -153,7 +275,7 @@ impl Dm {
             "unfurl_links": false,
             "unfurl_media": false,
             "metadata": {
-                "event_type": EVENT_TYPE,
+                "event_type": kind,
                 "event_payload": { "key": key, "part": part, "parts": parts },
             },
         });
@@ -192,7 +314,55 @@ impl Dm {
 fn is_part(message: &Value, key: &str, part: usize) -> bool {
     let metadata = &message["metadata"];
     let payload = &metadata["event_payload"];
-    metadata["event_type"] == EVENT_TYPE && payload["key"] == key && payload["part"] == part
+    let is_ours = metadata["event_type"] == EVENT_TYPE || metadata["event_type"] == ANSWER_TYPE;
+    is_ours && payload["key"] == key && payload["part"] == part
+}
+
+/// Returns what a person says in the messages of their conversation with us, newest first as Slack lists them.
+fn heard_in(messages: &[Value], user: &str, after: &Ts) -> Heard {
+    let mut heard = Heard::default();
+    for message in messages {
+        let metadata = &message["metadata"];
+        let key = metadata["event_payload"]["key"].as_str();
+        if metadata["event_type"] == EVENT_TYPE
+            && let Some(key) = key
+        {
+            heard.votes.push((key.to_owned(), vote_in(message, user)));
+        }
+        let ts = Ts(message["ts"].as_str().unwrap_or_default().to_owned());
+        let is_theirs =
+            message["user"] == user && message["bot_id"].is_null() && message["subtype"].is_null();
+        if !is_theirs || ts <= *after {
+            continue;
+        }
+        if heard.upto.is_empty() {
+            heard.upto = ts.0;
+        }
+        heard.word = heard.word.or_else(|| Word::of(message["text"].as_str()?));
+    }
+    heard
+}
+
+/// Returns a person's vote on a message: their thumbs, in any color; both of them are none.
+fn vote_in(message: &Value, user: &str) -> Option<Verdict> {
+    let reactions = message["reactions"].as_array().into_iter().flatten();
+    let theirs = reactions.filter(|reaction| {
+        let mut users = reaction["users"].as_array().into_iter().flatten();
+        users.any(|by| by == user)
+    });
+    let (mut up, mut down) = (false, false);
+    for name in theirs.filter_map(|reaction| reaction["name"].as_str()) {
+        match name.split("::").next().unwrap_or(name) {
+            "+1" | "thumbsup" => up = true,
+            "-1" | "thumbsdown" => down = true,
+            _ => {}
+        }
+    }
+    match (up, down) {
+        (true, false) => Some(Verdict::Up),
+        (false, true) => Some(Verdict::Down),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -277,7 +447,6 @@ mod tests {
                 style: &style,
                 quiet_line: true,
                 gaps: &[],
-                llm: None,
             };
             let member: &Member = &self.roster.members[0];
             let now = at(MORNING) + SignedDuration::from_mins(minutes);

@@ -1,6 +1,6 @@
 //! A small Slack on loopback, with a memory: what is posted there can be listed, edited and deleted, and it can fail.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -32,6 +32,8 @@ pub struct Channel {
     pub is_joined: bool,
     pub members: Vec<String>,
     pub messages: BTreeMap<String, Value>,
+    /// By root, so that a count of replies costs nothing.
+    pub replies: BTreeMap<String, BTreeSet<String>>,
 }
 
 #[derive(Default)]
@@ -46,7 +48,54 @@ pub struct Workspace {
     pub page_size: usize,
     pub is_capped: bool,
     pub scopes: &'static str,
+    /// The token that counts; another one is refused as one that has expired.
+    pub token: String,
+    /// Where sockets are opened, and how many addresses were given out.
+    pub socket_url: String,
+    pub sockets_opened: usize,
+    /// Bad luck that comes by itself.
+    pub weather: Option<Weather>,
+    /// Calls that came faster than Slack allows them.
+    pub too_fast: Vec<String>,
+    recent: BTreeMap<String, VecDeque<tokio::time::Instant>>,
     posted: u64,
+}
+
+/// How often things go wrong by themselves, in per mille of the calls.
+pub struct Weather {
+    pub limited: u64,
+    pub broken: u64,
+    pub reset: u64,
+    pub random: u64,
+}
+
+impl Weather {
+    fn next(&mut self) -> Option<Fault> {
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let roll = (self.random >> 33) % 1_000;
+        let (limited, broken) = (self.limited, self.limited + self.broken);
+        match roll {
+            roll if roll < limited => Some(Fault::Status(429, "3")),
+            // What breaks was done in one case of two.
+            roll if roll < broken && roll.is_multiple_of(2) => Some(Fault::AnswerLost),
+            roll if roll < broken => Some(Fault::Status(503, "")),
+            roll if roll < broken + self.reset => Some(Fault::Cut),
+            _ => None,
+        }
+    }
+}
+
+/// How many calls of a method Slack takes within a minute: its tiers.
+fn tier_of(method: &str) -> usize {
+    match method {
+        "users.list" | "users.conversations" | "conversations.list" => 20,
+        "conversations.members" | "auth.test" => 100,
+        "chat.postMessage" => 60,
+        _ => 50,
+    }
 }
 
 #[derive(Clone)]
@@ -56,6 +105,7 @@ pub struct Fake {
 }
 
 pub const TOKEN: &str = "xoxb-geheim";
+pub const APP_TOKEN: &str = "xapp-geheim";
 /// The second at which what the app itself posts begins.
 pub const POSTED_AT: u64 = 1_795_420_000;
 
@@ -63,6 +113,7 @@ impl Fake {
     pub async fn start() -> Fake {
         let workspace = Workspace {
             page_size: 3,
+            token: TOKEN.into(),
             scopes: "channels:read,channels:history,users:read,users:read.email,chat:write,im:write,im:history",
             ..Workspace::default()
         };
@@ -76,6 +127,10 @@ impl Fake {
             fake.user(name, json!({}));
         }
         fake
+    }
+
+    pub fn shared(&self) -> Arc<Mutex<Workspace>> {
+        self.workspace.clone()
     }
 
     pub fn get(&self) -> MutexGuard<'_, Workspace> {
@@ -117,20 +172,20 @@ impl Fake {
     pub fn put(&self, channel: &str, message: Value) {
         let ts = message["ts"].as_str().unwrap().to_owned();
         let mut workspace = self.get();
-        let channel = workspace.channels.get_mut(channel).unwrap();
-        channel.messages.insert(ts, message);
+        workspace
+            .channels
+            .get_mut(channel)
+            .unwrap()
+            .insert(ts, message);
     }
 
     pub fn delete(&self, channel: &str, ts: &str) {
         let mut workspace = self.get();
-        let messages = &mut workspace.channels.get_mut(channel).unwrap().messages;
-        let has_replies = messages
-            .values()
-            .any(|message| message["thread_ts"] == ts && message["ts"] != ts);
-        if has_replies {
-            messages.insert(ts.into(), json!({ "type": "message", "subtype": "tombstone", "ts": ts, "thread_ts": ts, "text": "This message was deleted.", "user": "USLACKBOT" }));
+        let channel = workspace.channels.get_mut(channel).unwrap();
+        if channel.replies.contains_key(ts) {
+            channel.insert(ts.into(), json!({ "type": "message", "subtype": "tombstone", "ts": ts, "thread_ts": ts, "text": "This message was deleted.", "user": "USLACKBOT" }));
         } else {
-            messages.remove(ts);
+            channel.remove(ts);
         }
     }
 
@@ -153,7 +208,8 @@ impl Fake {
 }
 
 /// The parameters that the methods know; one more is an error, as a typing mistake would otherwise change nothing.
-const KNOWN: [(&str, &[&str]); 11] = [
+const KNOWN: [(&str, &[&str]); 12] = [
+    ("apps.connections.open", &[]),
     ("auth.test", &[]),
     ("users.list", &["limit", "cursor", "include_locale"]),
     (
@@ -218,7 +274,8 @@ const KNOWN: [(&str, &[&str]); 11] = [
     ),
 ];
 
-async fn answer(
+/// Answers one call, as it comes over the network.
+pub async fn answer(
     State(workspace): State<Arc<Mutex<Workspace>>>,
     headers: HeaderMap,
     uri: Uri,
@@ -242,11 +299,34 @@ async fn answer(
     }
     workspace.calls.push((method.clone(), parameters.clone()));
     let refuse = |word: &str| json!({ "ok": false, "error": word });
-    if headers
+    let bearer = headers
         .get("authorization")
-        .is_none_or(|value| value != &format!("Bearer {TOKEN}"))
-    {
-        return axum::Json(refuse("invalid_auth")).into_response();
+        .and_then(|value| value.to_str().ok());
+    let bearer = bearer
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .unwrap_or_default();
+    let wanted = if method == "apps.connections.open" {
+        APP_TOKEN
+    } else {
+        &workspace.token
+    };
+    if bearer != wanted {
+        let is_old = bearer == TOKEN && wanted != APP_TOKEN;
+        return axum::Json(refuse(if is_old {
+            "token_expired"
+        } else {
+            "invalid_auth"
+        }))
+        .into_response();
+    }
+    if let Some(weather) = &mut workspace.weather {
+        let fault = weather.next();
+        if workspace.is_too_fast(&method, &parameters) {
+            workspace.too_fast.push(method.clone());
+        }
+        if let Some(fault) = fault {
+            workspace.faults.push_front((fault_name(&method), 0, fault));
+        }
     }
     let at = workspace
         .faults
@@ -297,7 +377,34 @@ async fn answer(
     ([("x-oauth-scopes", workspace.scopes)], axum::Json(said)).into_response()
 }
 
+/// Returns the method's name as the list of faults has it.
+fn fault_name(method: &str) -> &'static str {
+    let known = KNOWN.iter().map(|(name, _)| *name);
+    known
+        .into_iter()
+        .find(|name| *name == method)
+        .unwrap_or("?")
+}
+
 impl Workspace {
+    /// Counts a call and returns whether the last minute holds more of them than Slack takes.
+    fn is_too_fast(&mut self, method: &str, parameters: &BTreeMap<String, String>) -> bool {
+        let (scope, most, span) = match (method, parameters.get("channel")) {
+            ("chat.postMessage", Some(channel)) => (format!("{method} {channel}"), 1, 1),
+            _ => (method.to_owned(), tier_of(method), 60),
+        };
+        let now = tokio::time::Instant::now();
+        let recent = self.recent.entry(scope).or_default();
+        while recent
+            .front()
+            .is_some_and(|at| now - *at >= std::time::Duration::from_secs(span))
+        {
+            recent.pop_front();
+        }
+        recent.push_back(now);
+        recent.len() > most
+    }
+
     fn say(&mut self, method: &str, parameters: &BTreeMap<String, String>) -> Value {
         let of = |name: &str| parameters.get(name).map(String::as_str);
         let refuse = |word: &str| json!({ "ok": false, "error": word });
@@ -333,6 +440,10 @@ impl Workspace {
                 (channel.is_im, channel.is_private, channel.is_joined) = (true, true, true);
                 json!({ "ok": true, "channel": { "id": id } })
             }
+            "apps.connections.open" => {
+                self.sockets_opened += 1;
+                json!({ "ok": true, "url": format!("{}/link/?ticket={}", self.socket_url, self.sockets_opened) })
+            }
             "chat.postMessage" => self.post(parameters),
             "chat.update" => {
                 let (id, ts) = (
@@ -347,6 +458,12 @@ impl Workspace {
                     return refuse("message_not_found");
                 };
                 message["text"] = json!(of("text"));
+                // What is not named stays as it was.
+                for name in ["blocks", "metadata"] {
+                    if let Some(value) = of(name).and_then(|text| serde_json::from_str(text).ok()) {
+                        message[name] = value;
+                    }
+                }
                 json!({ "ok": true, "channel": id, "ts": ts })
             }
             _ => {
@@ -422,14 +539,10 @@ impl Workspace {
         if !channel.messages.contains_key(root) {
             return json!({ "ok": false, "error": "thread_not_found" });
         }
-        let replies = channel.messages.iter().filter(|(ts, message)| {
-            message["thread_ts"] == root
-                && ts.as_str() != root
-                && parameters
-                    .get("oldest")
-                    .is_none_or(|oldest| ts.as_str() > oldest.as_str())
-        });
-        let mut replies = replies.map(|(_, message)| message.clone());
+        let oldest = parameters.get("oldest").map_or("", String::as_str);
+        let replies = channel.replies.get(root).into_iter().flatten();
+        let replies = replies.filter(|ts| ts.as_str() > oldest);
+        let mut replies = replies.map(|ts| channel.messages[ts].clone());
         let mut messages = vec![channel.counted(root)];
         messages.extend(replies.by_ref().take(self.limit(parameters)));
         json!({ "ok": true, "messages": messages, "has_more": replies.next().is_some() })
@@ -443,7 +556,7 @@ impl Workspace {
         if blocks.as_array().is_some_and(|blocks| blocks.len() > 50) {
             return json!({ "ok": false, "error": "invalid_blocks" });
         }
-        if blocks.to_string().chars().count() > 60_000 {
+        if chars_of(&blocks) > 13_200 {
             return json!({ "ok": false, "error": "msg_blocks_too_long" });
         }
         self.posted += 1;
@@ -461,16 +574,55 @@ impl Workspace {
             message["thread_ts"] = json!(root);
         }
         let id = parameters["channel"].clone();
-        self.channels
-            .get_mut(&id)
-            .unwrap()
-            .messages
-            .insert(ts.clone(), message);
+        let Some(channel) = self.channels.get_mut(&id) else {
+            return json!({ "ok": false, "error": "channel_not_found" });
+        };
+        channel.insert(ts.clone(), message);
         json!({ "ok": true, "channel": id, "ts": ts })
     }
 }
 
+/// Returns how many characters a reader sees, which is what Slack's undocumented limit counts.
+fn chars_of(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(chars_of).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| match value {
+                Value::String(text) if key == "text" || key == "url" => text.chars().count(),
+                _ => chars_of(value),
+            })
+            .sum(),
+        _ => 0,
+    }
+}
+
 impl Channel {
+    fn insert(&mut self, ts: String, message: Value) {
+        if let Some(root) = message["thread_ts"].as_str()
+            && root != ts
+        {
+            let replies = self.replies.entry(root.to_owned()).or_default();
+            replies.insert(ts.clone());
+        }
+        self.messages.insert(ts, message);
+    }
+
+    fn remove(&mut self, ts: &str) {
+        let removed = self.messages.remove(ts);
+        let root = removed
+            .as_ref()
+            .and_then(|message| message["thread_ts"].as_str());
+        if let Some(root) = root
+            && let Some(replies) = self.replies.get_mut(root)
+        {
+            replies.remove(ts);
+            if replies.is_empty() {
+                self.replies.remove(root);
+            }
+        }
+    }
+
     fn shown(&self, id: &str) -> Value {
         json!({ "id": id, "name": self.name, "is_private": self.is_private, "is_im": self.is_im, "is_member": self.is_joined })
     }
@@ -478,15 +630,10 @@ impl Channel {
     /// Returns a message as lists show it: with the count of its replies.
     fn counted(&self, ts: &str) -> Value {
         let mut message = self.messages[ts].clone();
-        let replies = self
-            .messages
-            .iter()
-            .filter(|(reply, message)| message["thread_ts"] == ts && reply.as_str() != ts);
-        let replies: Vec<&String> = replies.map(|(ts, _)| ts).collect();
-        if let Some(latest) = replies.last() {
+        if let Some(replies) = self.replies.get(ts) {
             message["thread_ts"] = json!(ts);
             message["reply_count"] = json!(replies.len());
-            message["latest_reply"] = json!(latest);
+            message["latest_reply"] = json!(replies.last());
         }
         message
     }

@@ -26,6 +26,8 @@ const LIMIT: &str = "999";
 const CAP: usize = 15;
 /// How long the lists of people and of the members of public channels are believed.
 const PEOPLE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// For how long after a pass over all channels those that something happened in are read alone.
+const FULL_EVERY: SignedDuration = SignedDuration::from_mins(4);
 /// How often recent messages are looked through for edits, deletions and late replies.
 const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(15);
 
@@ -40,6 +42,11 @@ pub struct Gatherer {
     auth: Option<Auth>,
     people: People,
     run: Option<Run>,
+    /// What Slack said itself: threads to look at again, by channel.
+    hinted: BTreeMap<String, BTreeSet<Ts>>,
+    /// The channels as last listed, and when a pass over all of them was last over.
+    listed: BTreeMap<String, Conversation>,
+    full_at: Option<Timestamp>,
 }
 
 /// Who is who, as last read.
@@ -64,6 +71,8 @@ struct Run {
     total: u64,
     begun_at: Timestamp,
     is_sweep: bool,
+    /// Whether it is only about channels that something happened in.
+    is_partial: bool,
     /// Whether the members of public channels are asked for too.
     renews_members: bool,
     /// Channels whose members and messages have been read in this pass.
@@ -89,7 +98,33 @@ impl Gatherer {
             auth: None,
             people: People::default(),
             run: None,
+            hinted: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            full_at: None,
         }
+    }
+
+    /// Notes that something happened in a channel (`C…`) or to a message and its thread (`C…:ts`).
+    pub fn hint(&mut self, object: &str) {
+        let (channel, root) = object.split_once(':').unwrap_or((object, ""));
+        if channel.is_empty() {
+            return;
+        }
+        let roots = self.hinted.entry(channel.to_owned()).or_default();
+        if !root.is_empty() {
+            roots.insert(Ts(root.to_owned()));
+        }
+    }
+
+    /// Returns the channels to read where Slack said what happened and all were read a moment ago.
+    fn only_hinted(&self, now: Timestamp) -> bool {
+        let is_fresh = |at: Timestamp| now.duration_since(at) < FULL_EVERY;
+        !self.hinted.is_empty()
+            && self.full_at.is_some_and(is_fresh)
+            && self
+                .hinted
+                .keys()
+                .all(|channel| self.listed.contains_key(channel))
     }
 
     /// Goes on with the pass that the cursor belongs to, or begins one: people, then the list of channels.
@@ -113,14 +148,21 @@ impl Gatherer {
         if renews_members {
             self.read_people(now).await?;
         }
-        let stand: Stand = files::parse_cursor(after);
-        let listed = self.list_channels().await?;
+        let mut stand: Stand = files::parse_cursor(after);
+        let is_partial = self.only_hinted(now) && !renews_members;
+        let listed: Vec<Conversation> = if is_partial {
+            self.listed.values().cloned().collect()
+        } else {
+            self.list_channels().await?
+        };
         let mut first = Page::default();
         if stand.people != self.people.print {
             first.people = self.people.lists.people(&self.id);
             first.spaces.push(self.guests());
         }
-        first.skipped.extend(self.missing(&listed));
+        if !is_partial {
+            first.skipped.extend(self.missing(&listed));
+        }
         let lists = &mut self.people.lists;
         for channel in &listed {
             lists.names.insert(channel.id.clone(), channel.name.clone());
@@ -129,10 +171,20 @@ impl Gatherer {
             .into_iter()
             .map(|channel| (channel.id.clone(), channel))
             .collect();
+        self.listed.clone_from(&channels);
+        let hinted = std::mem::take(&mut self.hinted);
+        for (channel, roots) in &hinted {
+            if let Some(place) = stand.channels.get_mut(channel) {
+                place.ask_for(roots);
+            }
+        }
         let known = stand.channels.iter().filter(|(_, place)| !place.is_gone);
         let queue: BTreeSet<&String> = channels.keys().chain(known.map(|(id, _)| id)).collect();
         // What was begun comes first, so that even one page a process gets to the end.
-        let (begun, settled): (Vec<_>, Vec<_>) = queue.into_iter().partition(|id| {
+        let queue = queue
+            .into_iter()
+            .filter(|id| !is_partial || hinted.contains_key(*id));
+        let (begun, settled): (Vec<_>, Vec<_>) = queue.partition(|id| {
             let place = stand.channels.get(*id);
             place.is_none_or(|place| !place.is_settled())
         });
@@ -142,7 +194,8 @@ impl Gatherer {
         self.run = Some(Run {
             after: after.cloned(),
             url: Link::new(&self.id, url, &[]).unwrap_or_default(),
-            is_sweep: now.duration_since(swept_at) >= SWEEP_EVERY,
+            is_sweep: !is_partial && now.duration_since(swept_at) >= SWEEP_EVERY,
+            is_partial,
             stand: Stand {
                 people: self.people.print.clone(),
                 ..stand
@@ -215,6 +268,9 @@ impl Gatherer {
         page.more = !run.queue.is_empty();
         if !page.more && run.is_sweep {
             run.stand.swept_at = run.begun_at.as_second();
+        }
+        if !page.more && !run.is_partial {
+            self.full_at = Some(run.begun_at);
         }
         page.progress = Some((run.total - run.queue.len() as u64, run.total));
         let next = files::to_cursor(&run.stand);
@@ -499,10 +555,19 @@ impl Gatherer {
             {
                 below = ts;
             }
-            if let Some(posted) = self.deliver(run, conversation, value, page)
-                && let Some(place) = run.stand.channels.get_mut(id)
-            {
-                place.note(&posted);
+            let posted = self.deliver(run, conversation, value, page);
+            let Some(place) = run.stand.channels.get_mut(id) else {
+                continue;
+            };
+            match posted {
+                Some(posted) => place.note(&posted),
+                // Its thread outlives a deleted message, and people go on in it.
+                None if value["subtype"] == "tombstone" => {
+                    if let Some(stone) = Posted::of(value) {
+                        place.note_thread(&stone);
+                    }
+                }
+                None => {}
             }
         }
         let Some(place) = run.stand.channels.get_mut(id) else {
@@ -549,8 +614,16 @@ impl Gatherer {
         if !todo.after.is_empty() {
             parameters.push(("oldest", &todo.after.0));
         }
-        let history: History = match self.client.read("conversations.replies", &parameters).await {
-            Err(error) if error.word() == "thread_not_found" => History::default(),
+        let answer = self.client.read("conversations.replies", &parameters).await;
+        let history: History = match answer {
+            Err(error) if error.word() == "thread_not_found" => {
+                // The message itself is gone, not only what was said to it.
+                let was_known =
+                    place.known.remove(&todo.root) || place.threads.contains_key(&todo.root);
+                let gone = was_known.then_some((&todo.root, &todo.root));
+                self.deliver_deleted(conversation, gone.into_iter(), run.begun_at, page);
+                History::default()
+            }
             other => other?,
         };
         if history.has_more && history.messages.len() <= CAP + 1 && history.messages.len() > 1 {

@@ -186,6 +186,15 @@ impl Place {
         if ts > reading.recent {
             reading.seen.insert(ts.clone());
         }
+        self.note_thread(posted);
+    }
+
+    /// Notes how many replies a message has, be it there itself or only the stone that it left behind.
+    pub fn note_thread(&mut self, posted: &Posted) {
+        let Some(reading) = &self.reading else {
+            return;
+        };
+        let ts = Ts(posted.message.ts.clone());
         let known = self.threads.get(&ts);
         let latest = Ts(posted.latest_reply.clone());
         let is_same = match known {
@@ -207,6 +216,24 @@ impl Place {
             is_history: reading.is_first,
             ..Todo::default()
         });
+    }
+
+    /// Asks for messages and all their replies, whatever is known of them. A channel that was never read to its end will
+    /// come to them by itself.
+    pub fn ask_for(&mut self, roots: &BTreeSet<Ts>) {
+        if self.newest.is_empty() {
+            return;
+        }
+        for root in roots {
+            if self.todo.iter().any(|todo| todo.root == *root) {
+                continue;
+            }
+            self.todo.push_back(Todo {
+                root: root.clone(),
+                is_whole: true,
+                ..Todo::default()
+            });
+        }
     }
 
     /// Ends the reading and returns the messages that were there before and are gone.
