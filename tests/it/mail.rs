@@ -549,8 +549,8 @@ fn odd_mails_are_read_or_named() {
         b"Subject: nobody sent this\r\n\r\nbut it is here\r\n",
     );
 
-    // Five megabytes beside the words, and five megabytes of words.
-    let zip = "QUJD\r\n".repeat(900_000);
+    // Fifty megabytes beside the words, and five megabytes of words.
+    let zip = "QUJD\r\n".repeat(8_800_000);
     let attached = format!(
         "{}--b\r\nContent-Type: text/plain\r\n\r\nsee the attachment\r\n--b\r\nContent-Type: application/zip\r\nContent-Disposition: attachment; filename=a.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{zip}--b--\r\n",
         head("attached", "Content-Type: multipart/mixed; boundary=b\r\n")
@@ -893,6 +893,33 @@ fn a_mail_comes_in_by_idle_and_a_briefing_of_it_goes_out_once() {
         "{}",
         found("Good morning")
     );
+}
+
+#[test]
+#[ignore = "needs the servers of tests/mail/servers.sh"]
+fn a_mail_that_is_deleted_leaves_the_search_and_its_replies_stay() {
+    let servers = Servers::find();
+    let site = Site::new(&servers, &servers.account("gone"), "");
+    let mut hand = Hand::at(&servers, &site.user);
+    hand.append("INBOX", &mail("m1", "plan", "the harbor is closed"));
+    hand.append(
+        "INBOX",
+        &mail(
+            "m2",
+            "Re: plan\r\nIn-Reply-To: <m1@x>",
+            "the lighthouse too",
+        ),
+    );
+    let finds = |words: &str| site.says(&["search", "--as", "ana", words]).contains(words);
+    site.says(&["sync"]);
+    assert!(finds("harbor") && finds("lighthouse"));
+    // Each reading is a process of its own, which knows only what the cursor says.
+    hand.expunge("INBOX", "1");
+    site.says(&["sync"]);
+    assert!(!finds("harbor") && finds("lighthouse"));
+    hand.expunge("INBOX", "2");
+    site.says(&["sync"]);
+    assert!(!finds("harbor") && !finds("lighthouse"));
 }
 
 #[test]
