@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use daybrief_index::Index;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp, civil};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -107,6 +108,10 @@ pub struct Daemon<S> {
     held: BTreeMap<MemberId, (String, Timestamp)>,
     /// Whether the index could not follow the log.
     is_index_behind: bool,
+    /// The configured embedding model at work, beside everything else.
+    embedding: Option<JoinHandle<Result<()>>>,
+    /// Whether the model did not answer, so that it is logged once.
+    is_model_silent: bool,
 }
 
 /// Which sources are read.
@@ -155,6 +160,8 @@ impl<S: ChatSink + Clone> Daemon<S> {
             settled: BTreeMap::new(),
             held: BTreeMap::new(),
             is_index_behind: false,
+            embedding: None,
+            is_model_silent: false,
         }
     }
 
@@ -581,7 +588,31 @@ impl<S: ChatSink + Clone> Daemon<S> {
             }
             Err(_) => {}
         }
+        self.embed().await;
         Ok(())
+    }
+
+    /// Lets the configured embedding model catch up, and says once when it cannot. Nothing waits for it.
+    async fn embed(&mut self) {
+        match self.embedding.take_if(|task| task.is_finished()) {
+            Some(done) => match done.await {
+                Ok(Ok(())) => self.is_model_silent = false,
+                Ok(Err(error)) if !self.is_model_silent => {
+                    self.is_model_silent = true;
+                    warn!(error = %format!("{error:#}"), "The embedding model does not answer; search goes on with the built-in vectors");
+                }
+                Ok(Err(_)) => {}
+                Err(_) => warn!("The task that embeds passages stopped"),
+            },
+            None if self.embedding.is_some() => return,
+            None => {}
+        }
+        if self.index.has_model() {
+            let (index, token) = (self.index.clone(), self.token.clone());
+            self.embedding = Some(tokio::task::spawn_blocking(move || {
+                follow::embed(&index, || token.is_cancelled(), |_| {})
+            }));
+        }
     }
 
     fn say_started(&self) {

@@ -37,7 +37,7 @@ pub(crate) const FIRST: usize = 50;
 const NEIGHBORS: usize = 10;
 const LIKENESS_POWER: i32 = 6;
 /// What a configured model's opinion counts for.
-const OPINION: f32 = 0.4;
+const OPINION: f32 = 0.3;
 
 /// Returns how far a passage's score is drawn to those of the candidates most like it. Forums, meetings and pages come back to
 /// their subjects, and what several of them say is seldom beside the point; a chat answers a question once.

@@ -247,6 +247,11 @@ impl Second {
 }
 
 impl Index {
+    /// Returns whether a model is configured beside the built-in one.
+    pub fn has_model(&self) -> bool {
+        self.second.is_some()
+    }
+
     /// Makes the vectors of up to `most` passages that the configured model has not come to yet. The built-in vectors answer
     /// meanwhile, and the old model's when another was configured before. Called again until nothing is left, and after
     /// every change; searching and applying go on beside it.

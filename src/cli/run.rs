@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::Global;
 use super::site::Site;
@@ -118,6 +118,9 @@ fn listen(daemon: &Daemon<Sink>, loops: &TaskTracker, token: &CancellationToken)
 /// When the index cannot be opened.
 pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
     let index = site.index()?;
+    for notice in index.notices().drain(..) {
+        warn!("{notice}");
+    }
     let style = site.style();
     let sinks = site
         .roster

@@ -81,6 +81,20 @@ impl Sync {
             },
         )?;
         bar.finish_and_clear();
+        if index.has_model() {
+            let bar = output::progress("embedding");
+            let embedded = follow::embed(
+                &index,
+                || false,
+                |left| bar.set_message(format!("{left} left")),
+            );
+            bar.finish_and_clear();
+            if let Err(error) = embedded {
+                eprintln!(
+                    "note: the embedding model did not answer ({error:#}); search goes on without it"
+                );
+            }
+        }
         for notice in index.notices().iter() {
             eprintln!("note: {notice}");
         }

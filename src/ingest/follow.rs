@@ -12,6 +12,8 @@ use crate::text::safe;
 
 /// How many steps of the log go into one commit of the index.
 const BATCH: usize = 4_000;
+/// How many passages an embedding model is asked for at once.
+const EMBEDDED_AT_ONCE: usize = 64;
 
 /// Applies what the log has and the index has not; returns how many steps that were.
 ///
@@ -46,6 +48,22 @@ pub fn follow(
         count += steps;
         seen(upto.0 - first.0, last.0.saturating_sub(first.0));
     }
+}
+
+/// Makes the vectors of the configured embedding model for what has none yet, a batch after the other until nothing is left or
+/// `stopped` says so; `seen` learns how many are left. The built-in vectors answer meanwhile.
+///
+/// # Errors
+/// When the model does not answer; what it answered before stays.
+pub fn embed(index: &Index, stopped: impl Fn() -> bool, mut seen: impl FnMut(usize)) -> Result<()> {
+    while !stopped() {
+        let left = index.embed_more(EMBEDDED_AT_ONCE)?.left;
+        seen(left);
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Returns what one step changes in the index.
