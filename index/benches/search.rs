@@ -384,7 +384,9 @@ fn curve(size: usize, texts: &[Passage], questions: &[String]) -> Row {
         let all = Query::new(question.as_str(), everything.clone(), 10);
         let few = Query::new(question.as_str(), [AudienceId(7)], 10);
         let works: [&dyn Fn(); 3] = [
-            &|| drop(black_box(index.plain_top_ten(question).expect("a query"))),
+            &|| {
+                black_box(index.plain_top_ten(question).expect("a query"));
+            },
             &|| drop(black_box(index.search(&all).expect("a query"))),
             &|| drop(black_box(index.search(&few).expect("a query"))),
         ];
