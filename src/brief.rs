@@ -27,6 +27,7 @@ pub mod render;
 pub mod replay;
 pub mod select;
 pub mod steer;
+pub mod suggested;
 pub mod summarize;
 pub mod verify;
 
@@ -138,7 +139,11 @@ pub fn written(
     let mut news = news_of(night, member, roster);
     news.retain(|news| !night.steering.muted.contains(&news.topic.id));
     let ranked = rank(news, night, &reader);
-    let selection = select(ranked, &style.caps);
+    // New tickets without an owner share one line, which has its place beside the others.
+    let unowned = suggested::line_of(night, &reader);
+    let mut caps = style.caps;
+    caps.items -= usize::from(unowned.is_some()).min(caps.items);
+    let selection = select(ranked, &caps);
     // Who comes back on a Monday and is briefed on Tuesday still catches up.
     let earliest_unsettled = schedule::next_start(member, night.window.after.0)
         .map_or(today, |(date, _)| date.min(today));
@@ -148,10 +153,16 @@ pub fn written(
         Some(0..=5) => style.max_words.max(MAX_WORDS_AFTER_LEAVE),
         Some(_) => style.max_words.max(MAX_WORDS_AFTER_LONG_LEAVE),
     };
-    let (items, dropped) = verify::verified(
-        fitting_items(&selection, &reader, max_words, days_away.is_some()),
-        night,
-    );
+    let spent = unowned
+        .as_ref()
+        .map_or(0, |line| words_of(std::slice::from_ref(line)));
+    let max_words = max_words.saturating_sub(spent);
+    let mut items = fitting_items(&selection, &reader, max_words, days_away.is_some());
+    if let Some(line) = unowned {
+        suggested::drop_doubles(&mut items, &line);
+        items.push(line);
+    }
+    let (items, dropped) = verify::verified(items, night);
     // A line that found no room or did not pass the checks leaves its topics behind: the reader's own are named first.
     let shown: BTreeSet<&ThreadId> = items
         .iter()
@@ -284,6 +295,7 @@ fn waiting_of(night: &Night, reader: &Reader<'_>) -> Vec<Waiting> {
             },
             citation: citation_of(logged, words, reader),
             on,
+            instead: suggested::instead_of(ask, night, reader, night.window.upto.0),
             work_hours: age as f32,
         });
     }

@@ -18,6 +18,9 @@ use crate::server::ServerConfig;
 use crate::sinks::smtp::SmtpConfig;
 
 mod locate;
+mod triage;
+
+pub use triage::TriageConfig;
 
 /// The file that commands look for when none is named.
 pub const FILE_NAME: &str = "daybrief.toml";
@@ -339,6 +342,13 @@ impl Config {
                     );
                 }
             }
+        }
+        let is_connector = |id: &str| self.raw_connectors.contains_key(id);
+        if let Some((key, why)) = self.triage.wrong_key(is_connector) {
+            bail!(
+                "{}: {key}: {why}",
+                locate::place(path, text, &["triage", key])
+            );
         }
         if let Some(me) = &self.search.me
             && !self.members.contains_key(me)
@@ -743,22 +753,6 @@ impl RetentionConfig {
     pub fn days_of(&self, connector: &ConnectorId) -> Option<u32> {
         let own = self.connectors.get(connector.as_str());
         Some(*own.unwrap_or(&self.days)).filter(|days| *days > 0)
-    }
-}
-
-/// `[triage]`: who might take a ticket.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TriageConfig {
-    /// The share of the suggestions that should be right; below it nobody is said to stand out.
-    pub target_precision: f32,
-}
-
-impl Default for TriageConfig {
-    fn default() -> Self {
-        TriageConfig {
-            target_precision: 0.8,
-        }
     }
 }
 

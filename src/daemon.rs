@@ -35,12 +35,17 @@ use crate::store::{Store, deliveries, hooks, people, progress, retention};
 pub mod desk;
 pub mod health;
 pub mod hints;
+pub mod tickets;
 
 use health::Health;
 use hints::{Hints, Objects};
+use tickets::Tickets;
 
 /// How long a briefing waits for one last look at the sources.
 const LAST_FETCH: SignedDuration = SignedDuration::from_secs(30);
+/// How long a briefing waits for the look at tickets without an owner, and how long anything else does.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+const LONGEST_LOOK: Duration = Duration::from_secs(60);
 /// How long a briefing that could not be made is left alone.
 const HELD_BACK: SignedDuration = SignedDuration::from_mins(5);
 /// How long a hint waits for others.
@@ -72,6 +77,8 @@ pub struct Parts<S> {
     pub sync_every: SignedDuration,
     /// For how long what was said is kept.
     pub retention: RetentionConfig,
+    /// Who looks after tickets without an owner.
+    pub tickets: Tickets,
 }
 
 /// A running daemon.
@@ -92,6 +99,7 @@ pub struct Daemon<S> {
     /// When what is too old was last forgotten.
     expired_at: Option<Timestamp>,
     health: Health,
+    tickets: Tickets,
     clock: Clock,
     token: CancellationToken,
     /// When all sources were last looked at.
@@ -151,6 +159,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             retention: parts.retention,
             expired_at: None,
             health: Health::default(),
+            tickets: parts.tickets,
             clock,
             token,
             synced_at: None,
@@ -260,6 +269,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 () = token.cancelled() => return Ok(now),
                 done = self.sync(limit, which) => done?,
             }
+            self.look_at_tickets(now, due.is_empty()).await?;
         }
         for member in due {
             if self.token.is_cancelled() {
@@ -270,6 +280,20 @@ impl<S: ChatSink + Clone> Daemon<S> {
         self.expire(now).await?;
         self.follow().await?;
         self.next_event(now).await
+    }
+
+    /// Looks at tickets without an owner; a briefing that is due waits a little for it, one that is near not at all.
+    async fn look_at_tickets(&mut self, now: Timestamp, has_time: bool) -> Result<()> {
+        let patience = match self.next_start(now) {
+            _ if !has_time => LAST_LOOK,
+            Some(start) => Duration::try_from(start.duration_since(self.clock.now()))
+                .unwrap_or_default()
+                .max(LAST_LOOK),
+            None => LONGEST_LOOK,
+        };
+        let patience = patience.min(LONGEST_LOOK);
+        let (store, roster) = (self.store.clone(), self.roster.clone());
+        self.tickets.look(&store, &roster, now, patience).await
     }
 
     /// Briefs one member whose day has started.

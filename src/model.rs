@@ -10,6 +10,8 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 
+pub mod suggestion;
+
 pub use daybrief_index::{AudienceId, Seq};
 
 /// Makes a newtype over a shared string.
@@ -699,6 +701,8 @@ pub struct Waiting {
     pub citation: Citation,
     /// Who is asked, by name; empty = the group.
     pub on: Vec<String>,
+    /// While they are away: until when, and who else could answer; empty otherwise.
+    pub instead: String,
     /// Age in the reader's work hours.
     pub work_hours: f32,
 }

@@ -127,6 +127,18 @@ pub fn is_workday(member: &Member, date: civil::Date) -> bool {
         && exists(&member.time_zone, date)
 }
 
+/// Returns the last day of the member's leave, if they are on leave now; a weekend or holiday before a leave belongs to it.
+pub fn away_until(member: &Member, now: Timestamp) -> Option<civil::Date> {
+    const MOST_FREE_DAYS: i32 = 4;
+    let date = dates_from(work_date(member, now), MOST_FREE_DAYS)
+        .find(|date| leave_on(member, *date).is_some() || is_workday(member, *date))?;
+    let on_leave = member.away.iter();
+    on_leave
+        .filter(|away| away.from <= date && date <= away.to)
+        .map(|away| away.to)
+        .max()
+}
+
 /// Returns why the member does not work on the date, `None` on a work day.
 ///
 /// Leave comes last, so that a day away is a work day the leave took.

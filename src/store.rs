@@ -20,19 +20,22 @@ pub mod followers;
 pub mod hooks;
 pub mod night;
 pub mod people;
+pub mod postings;
 pub mod progress;
 pub mod retention;
 pub mod rows;
 pub mod steering;
+pub mod suggestions;
 pub mod tickets;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
     include_str!("store/0004_topic_order.sql"),
     include_str!("store/0005_steering.sql"),
+    include_str!("store/0006_suggestions.sql"),
 ];
 
 /// The name of the database within the data folder.

@@ -21,6 +21,8 @@ use crate::schedule;
 use crate::store::Store;
 use crate::store::events;
 use crate::triage::Memory;
+use crate::triage::memory::{Asking, Settings};
+use crate::triage::watch::Watch;
 
 /// The sample team: eight people of a made-up company in six zones, a fortnight of their talk, mail and tickets.
 static TEAM: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/fixtures/team");
@@ -163,10 +165,11 @@ fn show_suggestion(site: &Site) -> Result<()> {
     let (connector, id) = TICKET;
     let (connector, now) = (ConnectorId::new(connector), first_start());
     output::line(&rule(&format!("daybrief suggest {id}")))?;
-    let target = site.config.triage.target_precision;
+    let settings = Settings::of(&site.config.triage, &site.config.base)?;
     let (memory, suggestion) = site.store.read_now(|c| {
-        let mut memory = Memory::learn(c, &connector, &site.roster, target, now)?;
-        let suggestion = memory.suggest(c, id, &site.roster, None, now)?;
+        let mut memory = Memory::learn(c, &connector, &site.roster, &settings, now)?;
+        let asking = Asking::default();
+        let suggestion = memory.suggest(c, id, &site.roster, &settings, asking, now)?;
         Ok((memory, suggestion))
     })?;
     suggest::print(site, &memory, &suggestion, false)
@@ -214,6 +217,12 @@ fn load(dir: &Path, clock: &Clock) -> Result<(Site, Index)> {
         roster: site.renewed_roster()?,
         ..site
     };
+    // The watch looks once before the first morning begins.
+    Watch::in_config(&site.config.triage, &site.config.base)?.look(
+        &site.store,
+        &site.roster,
+        clock.now(),
+    )?;
     let index = Index::in_memory(Options::default());
     follow::follow(&site.store, &index, &site.roster, |_, _| {})?;
     Ok((site, index))

@@ -1,4 +1,5 @@
-//! `daybrief feedback`: what a reader says about lines of their briefings, and what has been learned from it.
+//! `daybrief feedback`: what a reader says about lines of their briefings and about owners that were suggested for tickets,
+//! and what has been learned from it.
 
 use std::process::ExitCode;
 
@@ -10,12 +11,15 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::site::Site;
-use super::{Global, output};
+use super::{Global, output, suggest};
 use crate::brief::render::{names::chip, plain};
 use crate::brief::steer;
+use crate::model::suggestion::Ladder;
 use crate::model::{Learned, Member, MemberId, ThreadId, Verdict};
 use crate::store::steering::{self, Given};
 use crate::store::{audiences, events, tickets};
+use crate::triage::verdicts::{Answer, Heard, take_in};
+use crate::triage::watch::Modes;
 
 /// Says what to do with a line of a briefing, or shows what was said and what was learned from votes.
 #[derive(Debug, Args)]
@@ -32,6 +36,9 @@ pub struct Feedback {
     /// The line is one of the briefing of this local date.
     #[arg(long, value_name = "DATE")]
     date: Option<Date>,
+    /// Whose the ticket is, with `assign`.
+    #[arg(long, value_name = "MEMBER")]
+    to: Option<String>,
     /// Forget everything they ever said.
     #[arg(long, conflicts_with_all = ["what", "date"])]
     reset: bool,
@@ -52,18 +59,26 @@ enum What {
     Up,
     /// Less of this.
     Down,
+    /// I take this ticket.
+    Take,
+    /// This ticket is somebody else's: --to MEMBER.
+    Assign,
+    /// This ticket is not mine: I am not suggested for it again.
+    NotMe,
 }
 
 impl What {
-    fn verdict(self) -> Verdict {
-        match self {
+    /// Returns what is said about a line; `None` for what is said about a ticket's owner.
+    fn verdict(self) -> Option<Verdict> {
+        Some(match self {
             What::Done => Verdict::Done,
             What::Later => Verdict::Later,
             What::Mute => Verdict::Mute,
             What::Unmute => Verdict::Unmute,
             What::Up => Verdict::Up,
             What::Down => Verdict::Down,
-        }
+            What::Take | What::Assign | What::NotMe => return None,
+        })
     }
 }
 
@@ -84,15 +99,65 @@ impl Feedback {
             show(&site, member, now, global.json)?;
             return Ok(ExitCode::SUCCESS);
         };
+        let Some(verdict) = what.verdict() else {
+            eprintln!(
+                "{}",
+                answer(&site, &id, what, about, self.to.as_deref(), now)?
+            );
+            return Ok(ExitCode::SUCCESS);
+        };
         let told = site
             .store
-            .write_now(|c| say(c, member, what.verdict(), about, self.date, now))?;
+            .write_now(|c| say(c, member, verdict, about, self.date, now))?;
         eprintln!(
             "{id} said {} of {told}; the next briefing obeys",
-            what.verdict().as_str()
+            verdict.as_str()
         );
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Takes in what a member says about the owner of a ticket; returns what follows from it.
+fn answer(
+    site: &Site,
+    by: &MemberId,
+    what: What,
+    ticket: &str,
+    to: Option<&str>,
+    now: Timestamp,
+) -> Result<String> {
+    let answer = match (what, to) {
+        (What::Take, _) => Answer::Take,
+        (What::Assign, Some(to)) => {
+            let to = MemberId::new(to);
+            site.roster
+                .member(&to)
+                .with_context(|| format!("--to: there is no member {to}"))?;
+            Answer::AssignTo(to)
+        }
+        (What::Assign, None) => bail!("assign needs --to MEMBER"),
+        _ => Answer::NotMe,
+    };
+    let (connector, id) = suggest::found(site, ticket)?;
+    let may_write = Modes::in_config(&site.config.triage).highest(&connector) >= Ladder::Comment;
+    let heard = Heard {
+        connector: &connector,
+        ticket: &id,
+        by,
+        answer: &answer,
+    };
+    let is_new = site
+        .store
+        .write_now(|c| take_in(c, heard, &site.roster, may_write, now))?;
+    Ok(match (is_new, &answer) {
+        (false, _) => format!("{by} said that before"),
+        (true, Answer::NotMe) => format!("{by} is not suggested for {id} again"),
+        (true, _) if may_write => "noted; `daybrief run` gives the ticket to them".to_owned(),
+        (true, _) => {
+            "noted; [triage] does not let daybrief write to the tracker, so assign it there"
+                .to_owned()
+        }
+    })
 }
 
 /// Keeps what a member says about a line or a thread; returns what it is called.

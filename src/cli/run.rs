@@ -1,5 +1,6 @@
 //! `daybrief run`: the daemon.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,12 +19,15 @@ use crate::clock::Clock;
 use crate::config::SinkConfig;
 use crate::connectors::ConnectorConfig;
 use crate::daemon::desk::Listener;
+use crate::daemon::tickets::Tickets;
 use crate::daemon::{Daemon, Parts};
 use crate::lock::InstanceLock;
 use crate::metrics::Collected;
 use crate::model::Member;
+use crate::model::suggestion::Ladder;
 use crate::server;
 use crate::sinks::Sink;
+use crate::triage::watch::Watch;
 
 /// Reads the sources on an interval and briefs each member at the start of their own day, until it is told to stop.
 #[derive(Debug, Args)]
@@ -128,7 +132,18 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         .iter()
         .map(|member| Ok((member.id.clone(), sink_of(&site, member)?)))
         .collect::<Result<_>>()?;
+    let watch = Watch::in_config(&site.config.triage, &site.config.base)?;
+    let mut trackers = BTreeMap::new();
+    for (id, connector) in &site.config.connectors {
+        // Only where the config lets daybrief write is there a way to write.
+        if watch.modes.highest(id) >= Ladder::Comment
+            && let Some(tracker) = connector.tracker(id, &site.config.base, &site.http)?
+        {
+            trackers.insert(id.clone(), tracker);
+        }
+    }
     Ok(Parts {
+        tickets: Tickets::new(watch, trackers),
         connectors: site.config.connectors,
         base: site.config.base,
         http: site.http,

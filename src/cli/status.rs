@@ -12,6 +12,7 @@ use super::{Global, output};
 use crate::brief::render::plain;
 use crate::schedule;
 use crate::store::{deliveries, events, progress};
+use crate::triage::report::Lately;
 
 /// Shows where sources, members and deliveries stand.
 #[derive(Debug, Args)]
@@ -110,6 +111,13 @@ impl Status {
             });
             output::line(&format!("{}: {next}, {last}", member.id))?;
         }
+        let lately = site.store.read_now(|c| Lately::upto(c, now))?;
+        if let Some(line) = lately.in_words() {
+            output::line(&format!("owner suggestions: {line}"))?;
+        }
+        if let Some(drift) = lately.drift(site.config.triage.target_precision) {
+            output::line(&format!("  {drift}; `daybrief backtest owners` shows more"))?;
+        }
         let week = now.checked_sub(SignedDuration::from_hours(7 * 24))?;
         for (at, gap) in site.store.read_now(|c| progress::gaps_since(c, week, 10))? {
             output::line(&format!("gap {}: {}, {}", ago(now, at), gap.of, gap.reason))?;
@@ -151,9 +159,16 @@ impl Status {
             }));
         }
         let last = site.store.read_now(events::last_seq)?;
+        let lately = site.store.read_now(|c| Lately::upto(c, now))?;
+        let suggestions = json!({
+            "suggested": lately.last.suggested, "right": lately.last.right, "changed": lately.last.changed,
+            "open": lately.last.open, "abstained": lately.last.abstained, "precision": lately.last.precision(),
+            "precision_before": lately.before.precision(),
+            "drift": lately.drift(site.config.triage.target_precision),
+        });
         let applied = site.index_read_only().ok().map(|index| index.applied().0);
         output::json_line(
-            &json!({ "connectors": connectors, "members": members, "log": last.0, "index": applied }),
+            &json!({ "connectors": connectors, "members": members, "log": last.0, "index": applied, "suggestions": suggestions }),
         )?;
         Ok(ExitCode::SUCCESS)
     }

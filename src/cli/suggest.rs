@@ -10,12 +10,17 @@ use serde_json::{Value, json};
 use super::site::Site;
 use super::{Global, output};
 use crate::brief::render::{links, plain};
-use crate::model::{Member, MemberId};
-use crate::store::tickets;
-use crate::triage::model::Evidence;
-use crate::triage::{Candidate, Memory, Suggestion};
+use crate::connectors::tracker::AnyTracker;
+use crate::lock::InstanceLock;
+use crate::model::suggestion::{Candidate, Ladder};
+use crate::model::{ConnectorId, Member, MemberId};
+use crate::store::suggestions::evidence_to_json;
+use crate::store::{postings, tickets};
+use crate::triage::memory::{Asking, Settings};
+use crate::triage::watch::{self, Modes};
+use crate::triage::{Memory, Suggestion, post};
 
-/// Says who might take a ticket, why, and what it may repeat; nothing is posted.
+/// Says who might take a ticket, why, and what it may repeat; nothing is posted unless `--post` says so.
 #[derive(Debug, Args)]
 pub struct Suggest {
     /// The ticket's key, such as CORE-17.
@@ -23,45 +28,53 @@ pub struct Suggest {
     /// Who asks: only what they may read is named [default: `[search] me`, else what everyone may read].
     #[arg(long = "as", value_name = "MEMBER")]
     asker: Option<String>,
+    /// Whom you have in mind: leave and load do not rule them out.
+    #[arg(long = "for", value_name = "MEMBER")]
+    wanted: Option<String>,
     /// As it would have been said at this moment (2026-11-23T09:00Z): nothing later is learned from.
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
     /// Name everybody who is left out, with the reason.
     #[arg(long)]
     explain: bool,
+    /// Put it on the ticket as a comment, or edit the one that stands there. Needs mode "comment" or "assign".
+    #[arg(long, conflicts_with_all = ["at", "undo"])]
+    post: bool,
+    /// Take back what daybrief wrote on the ticket, and never write there again.
+    #[arg(long, conflicts_with = "at")]
+    undo: bool,
 }
 
 impl Suggest {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
-        let site = Site::open_read_only(global)?;
-        let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
-        let member = asker
-            .map(|id| {
-                site.roster.member(&MemberId::new(id)).with_context(|| {
-                    format!("there is no [members.{id}] in {}", global.config.display())
-                })
-            })
-            .transpose()?;
-        let now = self.at.unwrap_or_else(Timestamp::now);
-        let found = site
-            .store
-            .read_now(|c| tickets::find_ticket(c, &self.ticket))?;
-        let (connector, id) = match found.as_slice() {
-            [] => bail!(
-                "there is no ticket {}; `daybrief sync` brings new ones in",
-                self.ticket
-            ),
-            [one] => one,
-            several => {
-                let places: Vec<String> = several.iter().map(|(at, _)| at.to_string()).collect();
-                bail!("{} is a ticket in {}", self.ticket, places.join(" and in "))
-            }
+        let site = if self.post || self.undo {
+            Site::open(global)?
+        } else {
+            Site::open_read_only(global)?
         };
-        let target = site.config.triage.target_precision;
+        let member_of = |id: &str| {
+            site.roster.member(&MemberId::new(id)).with_context(|| {
+                format!("there is no [members.{id}] in {}", global.config.display())
+            })
+        };
+        let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
+        let member = asker.map(member_of).transpose()?;
+        let wanted = self.wanted.as_deref().map(member_of).transpose()?;
+        let now = self.at.unwrap_or_else(Timestamp::now);
+        let (connector, id) = found(&site, &self.ticket)?;
+        if self.undo {
+            return undo(&site, &connector, &id, now);
+        }
+        let settings = Settings::of(&site.config.triage, &site.config.base)?;
         let bar = output::progress("learning the tracker's past");
-        let (memory, suggestion) = site.store.read_now(|c| {
-            let mut memory = Memory::learn(c, connector, &site.roster, target, now)?;
-            let suggestion = memory.suggest(c, id, &site.roster, member, now)?;
+        let (mut memory, suggestion) = site.store.read_now(|c| {
+            let mut memory = Memory::learn(c, &connector, &site.roster, &settings, now)?;
+            let asking = Asking {
+                reader: member,
+                wanted: wanted.map(|member| &member.id),
+                is_for_ticket: false,
+            };
+            let suggestion = memory.suggest(c, &id, &site.roster, &settings, asking, now)?;
             Ok((memory, suggestion))
         })?;
         bar.finish_and_clear();
@@ -70,8 +83,115 @@ impl Suggest {
         } else {
             print(&site, &memory, &suggestion, self.explain)?;
         }
+        if self.post {
+            post(&site, &mut memory, &settings, &connector, &id, now)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns the ticket that is called so.
+pub(super) fn found(site: &Site, ticket: &str) -> Result<(ConnectorId, String)> {
+    let found = site.store.read_now(|c| tickets::find_ticket(c, ticket))?;
+    match found.as_slice() {
+        [] => bail!("there is no ticket {ticket}; `daybrief sync` brings new ones in"),
+        [one] => Ok(one.clone()),
+        several => {
+            let places: Vec<String> = several.iter().map(|(at, _)| at.to_string()).collect();
+            bail!("{ticket} is a ticket in {}", places.join(" and in "))
+        }
+    }
+}
+
+/// Returns the way to write to a tracker.
+fn tracker_of(site: &Site, connector: &ConnectorId) -> Result<AnyTracker> {
+    let config = site.config.connectors.get(connector);
+    let config =
+        config.with_context(|| format!("there is no [connectors.{connector}] any more"))?;
+    let tracker = config.tracker(connector, &site.config.base, &site.http)?;
+    tracker.with_context(|| {
+        format!(
+            "{connector} is of type {}, which daybrief cannot write to",
+            config.type_name()
+        )
+    })
+}
+
+/// Puts what may be said to all readers of a ticket on it.
+fn post(
+    site: &Site,
+    memory: &mut Memory,
+    settings: &Settings,
+    connector: &ConnectorId,
+    id: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let _lock = InstanceLock::take(&site.data_dir)?;
+    let modes = Modes::in_config(&site.config.triage);
+    if modes.highest(connector) < Ladder::Comment {
+        bail!(
+            "[triage] does not let daybrief write to {connector}; set mode = \"comment\", or modes = {{ {connector} = \"comment\" }}"
+        );
+    }
+    let tracker = tracker_of(site, connector)?;
+    let planned = watch::plan_comment(
+        &site.store,
+        memory,
+        settings,
+        connector,
+        id,
+        &site.roster,
+        now,
+    )?;
+    let Some(posting) = planned else {
+        return output::line(
+            "Nothing was posted: nobody stands out, it has an owner, it stands there already, or somebody took it back.",
+        );
+    };
+    let posted = one_call(post::post(&site.store, &tracker, posting, now))?;
+    if !posted {
+        bail!("{connector} did not take the comment; `daybrief run` tries again");
+    }
+    let there = site
+        .store
+        .read_now(|c| postings::posting(c, connector, id, postings::Kind::Comment))?;
+    let url = there.and_then(|there| there.url).unwrap_or_default();
+    output::line(&format!(
+        "Posted. {}",
+        links::web_address(&url).unwrap_or_default()
+    ))
+}
+
+/// Takes back what stands on a ticket.
+fn undo(site: &Site, connector: &ConnectorId, id: &str, now: Timestamp) -> Result<ExitCode> {
+    let _lock = InstanceLock::take(&site.data_dir)?;
+    let standing = site
+        .store
+        .write_now(|c| postings::undo(c, connector, id, now))?;
+    if standing.is_empty() {
+        output::line("daybrief wrote nothing there.")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let tracker = tracker_of(site, connector)?;
+    for posting in standing {
+        let kind = posting.kind;
+        one_call(post::post(&site.store, &tracker, posting, now))?;
+        let left = site
+            .store
+            .read_now(|c| postings::posting(c, connector, id, kind))?;
+        if left.is_some_and(|left| left.state != postings::State::Undone) {
+            bail!("{connector} did not take it back yet; `daybrief run` tries again");
+        }
+    }
+    output::line("Taken back; nothing more is written there.")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn one_call<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(call)
 }
 
 pub(super) fn print(
@@ -97,8 +217,15 @@ pub(super) fn print(
             100.0 * candidate.probability,
             name(&candidate.member)
         ))?;
+        if let Some(although) = candidate.although {
+            output::line(&format!("         but {}", although.in_words()))?;
+        }
         for evidence in &candidate.evidence {
-            let words = in_words(evidence, memory, suggestion.made_at);
+            let label = |id: &str| {
+                let ticket = memory.ticket(id);
+                ticket.map_or(id.to_owned(), |ticket| ticket.label)
+            };
+            let words = evidence.in_words(label, suggestion.made_at);
             output::line(&format!("         {}", plain(&words)))?;
         }
     }
@@ -161,63 +288,6 @@ fn verdict(suggestion: &Suggestion, name: impl Fn(&MemberId) -> String) -> Strin
     }
 }
 
-fn in_words(evidence: &Evidence, memory: &Memory, now: Timestamp) -> String {
-    let label = |id: &str| {
-        memory
-            .ticket(id)
-            .map_or(id.to_owned(), |ticket| ticket.label)
-    };
-    match evidence {
-        Evidence::OwnedLike {
-            ticket,
-            likeness,
-            at,
-        } => format!(
-            "owned {}, {:.0} % alike, {}",
-            label(ticket),
-            100.0 * likeness,
-            age(*at, now)
-        ),
-        Evidence::WroteOnLike {
-            ticket,
-            likeness,
-            at,
-        } => format!(
-            "wrote on {}, {:.0} % alike, {}",
-            label(ticket),
-            100.0 * likeness,
-            age(*at, now)
-        ),
-        Evidence::OwnsComponent { name, count, of } => {
-            format!("owned {count} of the last {of} in {name}")
-        }
-        Evidence::OwnsReporters { count, of } => {
-            format!("owned {count} of the last {of} of its reporter")
-        }
-        Evidence::TakesOwn { share } => {
-            format!(
-                "reported it, and takes {:.0} % of what they report",
-                100.0 * share
-            )
-        }
-        Evidence::OpenedWith => "it was opened in their name".to_owned(),
-    }
-}
-
-/// Returns an age in words: `3 weeks ago`.
-fn age(at: i64, now: Timestamp) -> String {
-    let days = (now.as_second() - at).max(0) / 86_400;
-    let (count, unit) = match days {
-        0 => return "today".to_owned(),
-        1 => return "yesterday".to_owned(),
-        2..=13 => (days, "days"),
-        14..=59 => (days / 7, "weeks"),
-        60..=729 => (days / 30, "months"),
-        _ => (days / 365, "years"),
-    };
-    format!("{count} {unit} ago")
-}
-
 fn as_value(suggestion: &Suggestion) -> Value {
     let candidates: Vec<Value> = suggestion.candidates.iter().map(candidate_value).collect();
     let excluded: serde_json::Map<String, Value> = suggestion
@@ -253,29 +323,9 @@ fn as_value(suggestion: &Suggestion) -> Value {
 }
 
 fn candidate_value(candidate: &Candidate) -> Value {
-    let evidence: Vec<Value> = candidate
-        .evidence
-        .iter()
-        .map(|evidence| match evidence {
-            Evidence::OwnedLike {
-                ticket, likeness, ..
-            } => {
-                json!({ "kind": "owned_like", "ticket": ticket, "likeness": likeness })
-            }
-            Evidence::WroteOnLike {
-                ticket, likeness, ..
-            } => {
-                json!({ "kind": "wrote_on_like", "ticket": ticket, "likeness": likeness })
-            }
-            Evidence::OwnsComponent { name, count, of } => {
-                json!({ "kind": "owns_component", "component": name, "count": count, "of": of })
-            }
-            Evidence::OwnsReporters { count, of } => {
-                json!({ "kind": "owns_reporters", "count": count, "of": of })
-            }
-            Evidence::TakesOwn { share } => json!({ "kind": "takes_own", "share": share }),
-            Evidence::OpenedWith => json!({ "kind": "opened_with" }),
-        })
-        .collect();
-    json!({ "member": candidate.member.as_str(), "probability": candidate.probability, "evidence": evidence })
+    let evidence: Vec<Value> = candidate.evidence.iter().map(evidence_to_json).collect();
+    json!({
+        "member": candidate.member.as_str(), "probability": candidate.probability, "evidence": evidence,
+        "although": candidate.although.map(|although| although.as_str()),
+    })
 }

@@ -153,6 +153,30 @@ fn ask_from_row(row: &Row<'_>) -> Result<Option<LoggedAsk>> {
     }))
 }
 
+/// Returns the open asks to persons that were made in `[since, now]`, with their addressees, oldest first.
+pub fn open_to_persons(
+    c: &Connection,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<(LoggedAsk, Vec<Handle>)>> {
+    let sql = format!(
+        "{SELECT_ASK} WHERE e.occurred_at >= ?3 AND e.occurred_at <= ?4 AND closer.seq IS NULL
+           AND a.seq IN (SELECT seq FROM ask_targets WHERE handle <> '') ORDER BY e.occurred_at, a.seq"
+    );
+    let mut statement = c.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![micros(now), i64::MAX, micros(since), micros(now)])?;
+    let mut asks = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(ask) = ask_from_row(row)?
+            && let Asked::Persons(to) = &ask.ask.to
+        {
+            let to = to.clone();
+            asks.push((ask, to));
+        }
+    }
+    Ok(asks)
+}
+
 /// Returns every ask known at the window's end, with the source's time of what closed it.
 pub fn all_asks(c: &Connection, window: &Window) -> Result<Vec<(LoggedAsk, Option<Timestamp>)>> {
     let sql = format!(

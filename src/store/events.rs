@@ -432,6 +432,14 @@ pub(super) fn logged_from_row(row: &Row<'_>) -> Result<Logged> {
     })
 }
 
+/// Returns an event by its position, unless the source removed it.
+pub fn logged(c: &Connection, seq: Seq) -> Result<Option<Logged>> {
+    let sql = format!("{SELECT_LOGGED} WHERE e.seq = ?1 AND NOT e.removed");
+    let mut statement = c.prepare_cached(&sql)?;
+    let mut rows = statement.query([seq.0])?;
+    rows.next()?.map(logged_from_row).transpose()
+}
+
 /// Returns the event that began a thread, if it is stored.
 pub fn first_of_thread(c: &Connection, tid: u64) -> Result<Option<Logged>> {
     let sql = format!("{SELECT_LOGGED} WHERE e.tid = ?1 AND e.id = t.id");

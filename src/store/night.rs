@@ -7,7 +7,9 @@ use rusqlite::{Connection, params};
 
 use super::events::topic;
 use super::steering::{Steering, steering_of};
+use super::suggestions::{self, Recorded};
 use super::{asks, audiences, micros};
+use crate::model::suggestion::Candidate;
 use crate::model::{
     AudienceId, ConnectorId, Handle, Learned, LoggedAsk, Member, Seq, SpaceId, Topic, TopicId,
     Window,
@@ -41,6 +43,10 @@ pub struct Night {
     pub readable: BTreeSet<AudienceId>,
     /// What the reader said about earlier briefings.
     pub steering: Steering,
+    /// What was suggested for tickets that are new in the window and have no owner.
+    pub suggested: Vec<Recorded>,
+    /// Who else could answer an ask of the reader's.
+    pub stand_ins: BTreeMap<Seq, Vec<Candidate>>,
 }
 
 /// Returns a member's night. `previous_upto` is the end of the briefing before: what happened before it and was
@@ -93,6 +99,12 @@ pub fn night_of(
     asks_to.retain(is_seen);
     asks_from.retain(is_seen);
     asks_in.retain(is_seen);
+    let suggested = suggestions::first_made_between(c, window.after.0, window.upto.0)?;
+    let mut stand_ins = BTreeMap::new();
+    for ask in &asks_from {
+        let found = suggestions::stand_ins(c, ask.seq)?;
+        stand_ins.extend(found.map(|(found, _)| (ask.seq, found)));
+    }
     Ok(Night {
         window,
         topics,
@@ -105,6 +117,8 @@ pub fn night_of(
         joined: joined_by(c, &own)?,
         readable,
         steering,
+        suggested,
+        stand_ins,
     })
 }
 

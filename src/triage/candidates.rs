@@ -4,59 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::model::suggestion::Exclusion;
 use crate::model::{AudienceId, Member};
 use crate::schedule;
-
-/// Why somebody is not suggested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exclusion {
-    /// Owns it already.
-    AlreadyAssigned,
-    /// Is on leave on their next work day.
-    Away,
-    /// Carries as many open tickets as they can.
-    AtCapacity,
-    /// Said that it is not theirs.
-    Declined,
-    /// May not read it, or has no account at the tracker.
-    OutsideAudience,
-    /// Did nothing at the tracker for 90 days.
-    Inactive,
-    /// The account is a team inbox.
-    Placeholder,
-    /// The account is a program's.
-    Bot,
-}
-
-impl Exclusion {
-    /// Returns the reason's name in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Exclusion::AlreadyAssigned => "already_assigned",
-            Exclusion::Away => "away",
-            Exclusion::AtCapacity => "at_capacity",
-            Exclusion::Declined => "declined",
-            Exclusion::OutsideAudience => "outside_audience",
-            Exclusion::Inactive => "inactive",
-            Exclusion::Placeholder => "placeholder",
-            Exclusion::Bot => "bot",
-        }
-    }
-
-    /// Returns the reason in words, after the name.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Exclusion::AlreadyAssigned => "owns it already",
-            Exclusion::Away => "is away",
-            Exclusion::AtCapacity => "has as many open tickets as they can carry",
-            Exclusion::Declined => "said it is not theirs",
-            Exclusion::OutsideAudience => "cannot read it",
-            Exclusion::Inactive => "did nothing at the tracker for 90 days",
-            Exclusion::Placeholder => "is a team inbox",
-            Exclusion::Bot => "is a program",
-        }
-    }
-}
 
 /// What is known of a member with regard to one ticket.
 #[derive(Clone, Debug, Default)]

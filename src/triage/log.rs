@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::model::{EventKind, Handle};
+use crate::model::{EventKind, Handle, Seq};
 use crate::roster::Roster;
 use crate::store::tickets::{TicketEvent, TicketRow};
 
 use super::model::{Opened, tally::Seconds};
+use super::owners::Owners;
 use super::past::{Accounts, Order, Past, Step, place_of};
 
 /// Returns the name under which an account is learned: of a member with several, the first one.
@@ -20,7 +21,13 @@ pub fn account_of(handle: &Handle, roster: &Roster) -> String {
 }
 
 /// Returns a ticket as it stands now, to be looked at as if it were opened `at` this instant.
-pub fn opened_of(row: &TicketRow, text: &str, roster: &Roster, at: Seconds) -> Opened {
+pub fn opened_of(
+    row: &TicketRow,
+    text: &str,
+    roster: &Roster,
+    owners: &Owners,
+    at: Seconds,
+) -> Opened {
     let account =
         |handle: &Option<Handle>| handle.as_ref().map(|handle| account_of(handle, roster));
     Opened {
@@ -34,13 +41,42 @@ pub fn opened_of(row: &TicketRow, text: &str, roster: &Roster, at: Seconds) -> O
         labels: row.ticket.labels.clone(),
         first_owner: account(&row.ticket.assignee),
         is_unowned: row.ticket.assignee.is_none(),
+        path_owners: owners
+            .of_text(text)
+            .into_iter()
+            .map(|(owner, path)| (account_named(&owner, row, roster), path))
+            .collect(),
         at,
     }
 }
 
+/// Returns the account of somebody whom the owners file names: by a member's id, or as the tracker calls them.
+fn account_named(owner: &str, row: &TicketRow, roster: &Roster) -> String {
+    let connector = row
+        .ticket
+        .reporter
+        .as_ref()
+        .or(row.ticket.assignee.as_ref());
+    let Some(connector) = connector.map(|handle| &handle.connector) else {
+        return owner.to_owned();
+    };
+    let member = roster
+        .members
+        .iter()
+        .find(|member| member.id.as_str() == owner);
+    let own = member.and_then(|member| member.handles.get(connector)?.first());
+    let named = Handle::new(connector, owner);
+    account_of(own.unwrap_or(&named), roster)
+}
+
 /// Returns what became known of the tickets and when. An owner whose assignment the source does not tell counts from the
 /// end of the ticket, or from the last thing that happened to it: late, never early.
-pub fn past_of(tickets: &[TicketRow], lives: &[TicketEvent], roster: &Roster) -> Past {
+pub fn past_of(
+    tickets: &[TicketRow],
+    lives: &[TicketEvent],
+    roster: &Roster,
+    owners: &Owners,
+) -> Past {
     let mut by_tid: HashMap<u64, Vec<&TicketEvent>> = HashMap::new();
     for event in lives {
         by_tid.entry(event.tid).or_default().push(event);
@@ -57,7 +93,7 @@ pub fn past_of(tickets: &[TicketRow], lives: &[TicketEvent], roster: &Roster) ->
         steps.push((
             at,
             Order::Opening,
-            Step::Opened(Box::new(first_state(row, life, opening, roster))),
+            Step::Opened(Box::new(first_state(row, life, opening, roster, owners))),
         ));
         for event in life {
             let Some(author) = &event.author else {
@@ -99,14 +135,69 @@ pub fn past_of(tickets: &[TicketRow], lives: &[TicketEvent], roster: &Roster) ->
     Past::in_order(steps, inboxes)
 }
 
+/// Returns what became known of a ticket after a position of the log, oldest first.
+pub fn steps_since(
+    row: &TicketRow,
+    life: &[TicketEvent],
+    after: Seq,
+    roster: &Roster,
+    owners: &Owners,
+) -> Vec<(Seconds, Step)> {
+    let mut steps = Vec::new();
+    let life: Vec<&TicketEvent> = life.iter().collect();
+    let mut has_moved = false;
+    for event in life.iter().filter(|event| event.seq > after) {
+        let at = event.at.as_second();
+        let author = event.author.as_ref();
+        let by = author.map(|author| account_of(author, roster));
+        match event.kind {
+            EventKind::Opened => {
+                let opened = first_state(row, &life, event, roster, owners);
+                steps.push((at, Step::Opened(Box::new(opened))));
+                has_moved = true;
+                continue;
+            }
+            EventKind::Assigned { .. } | EventKind::Transitioned { .. } => has_moved = true,
+            _ => {}
+        }
+        let Some(by) = by.filter(|_| !author.is_some_and(|author| roster.is_bot(author))) else {
+            continue;
+        };
+        let id = row.id.clone();
+        steps.push(match event.kind {
+            EventKind::Posted => (at, Step::Commented { id, by }),
+            _ => (at, Step::Acted { by }),
+        });
+    }
+    let last = life.last().map_or(0, |event| event.at.as_second());
+    if has_moved && let Some(of) = &row.ticket.duplicate_of {
+        let (id, of) = (row.id.clone(), of.clone());
+        steps.push((last, Step::Repeats { id, of }));
+    }
+    // An owner who was there from the first moment counts from the end, as in the walk through the past.
+    if has_moved && let Some(owner) = &row.ticket.assignee {
+        let is_told = life.iter().any(
+            |event| matches!(&event.kind, EventKind::Assigned { to: Some(to), .. } if to == owner),
+        );
+        if is_told || row.ticket.is_closed {
+            let id = row.id.clone();
+            let by = account_of(owner, roster);
+            let at = owned_at(&life, owner).as_second();
+            steps.push((at, Step::Owned { id, by }));
+        }
+    }
+    steps
+}
+
 /// Returns a ticket as it was opened, as far as its history tells.
 fn first_state(
     row: &TicketRow,
     life: &[&TicketEvent],
     opening: &TicketEvent,
     roster: &Roster,
+    owners: &Owners,
 ) -> Opened {
-    let mut opened = opened_of(row, &opening.text, roster, opening.at.as_second());
+    let mut opened = opened_of(row, &opening.text, roster, owners, opening.at.as_second());
     let first_change = life.iter().find_map(|event| match &event.kind {
         EventKind::Assigned { from, .. } => Some(from.clone()),
         _ => None,

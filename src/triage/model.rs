@@ -20,7 +20,7 @@ use tally::{PersonNo, Seconds, Tally};
 use text::{TextModel, TextVector, softmax};
 use words::{Bag, TicketNo, Words};
 
-pub use evidence::Evidence;
+pub use evidence::Grounds;
 pub use features::NAMES as FEATURE_NAMES;
 
 /// A ticket as it was opened.
@@ -46,6 +46,8 @@ pub struct Opened {
     pub first_owner: Option<String>,
     /// Whether the tracker tells that nobody did.
     pub is_unowned: bool,
+    /// Accounts that an owners file names for the paths in the text, each with a path.
+    pub path_owners: Vec<(String, String)>,
     /// When it was opened.
     pub at: Seconds,
 }
@@ -179,6 +181,8 @@ pub struct Model {
     outcomes: Vec<Outcome>,
     calibrations: HashMap<Slice, Calibration>,
     threshold: f32,
+    /// Of the settled outcomes that reach the threshold: how many an area has, and how many were right.
+    answered: HashMap<String, (usize, usize)>,
     is_calibrated: bool,
     target: f32,
 }
@@ -191,6 +195,7 @@ struct Outcome {
     said: f32,
     is_right: bool,
     opened: Seconds,
+    area: Option<String>,
 }
 
 impl Model {
@@ -223,6 +228,7 @@ impl Model {
             outcomes: Vec::new(),
             calibrations: HashMap::new(),
             threshold: 1.0,
+            answered: HashMap::new(),
             is_calibrated: false,
             target,
         }
@@ -265,6 +271,25 @@ impl Model {
     pub fn remember(&mut self, opened: &Opened) {
         let ticket = self.ticket_of(opened);
         self.keep(ticket, opened);
+    }
+
+    /// Takes in what was just heard: an opening with a look at who might take it, an owner only once.
+    pub fn meet(&mut self, at: Seconds, step: &super::past::Step) {
+        use super::past::Step;
+        match step {
+            Step::Opened(opened) if self.numbers.contains_key(&opened.id) => {}
+            Step::Opened(opened) => {
+                self.open(opened);
+            }
+            Step::Owned { id, by } => {
+                let number = self.numbers.get(id);
+                let owner = number.and_then(|number| self.tickets[*number as usize].owner);
+                if owner.is_none() || owner != self.by_name.get(by).copied() {
+                    self.own(id, by, at);
+                }
+            }
+            other => self.follow(at, other),
+        }
     }
 
     /// Takes in that somebody did something.
@@ -367,6 +392,7 @@ impl Model {
                 said,
                 is_right: first == person,
                 opened: ticket.at,
+                area: ticket.components.first().cloned(),
             });
         }
         let among = self.active(at, 365);
@@ -456,6 +482,22 @@ impl Model {
         }
         self.is_calibrated = judged.len() >= LEAST_JUDGED;
         self.threshold = threshold_for(judged, self.target);
+        self.answered.clear();
+        for outcome in settled {
+            let fitted = self.calibrations.get(&outcome.slice).unwrap_or(&all);
+            if let Some(area) = &outcome.area
+                && fitted.probability(outcome.said) >= self.threshold
+            {
+                let (answered, right) = self.answered.entry(area.clone()).or_default();
+                *answered += 1;
+                *right += usize::from(outcome.is_right);
+            }
+        }
+    }
+
+    /// Returns how many of the settled tickets of an area would have been answered, and how many of the answers were right.
+    pub fn answered_in(&self, area: &str) -> (usize, usize) {
+        self.answered.get(area).copied().unwrap_or_default()
     }
 
     /// Returns the probability from which the memory answers; 1 while too little is known.

@@ -180,6 +180,7 @@ fn opening(row: &Row, at: Seconds, inboxes: &BTreeSet<String>) -> Opened {
         labels: first(&["labels", "label", "keywords"]).unwrap_or_else(|| row.labels.clone()),
         first_owner,
         is_unowned,
+        path_owners: Vec::new(),
         at,
     }
 }

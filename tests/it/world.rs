@@ -9,6 +9,7 @@ use daybrief::brief::replay::replay;
 use daybrief::brief::{Style, render, steer};
 use daybrief::clock::Clock;
 use daybrief::config::Config;
+use daybrief::daemon::tickets::Tickets;
 use daybrief::daemon::{Daemon, Parts};
 use daybrief::http::{Http, Options as HttpOptions};
 use daybrief::model::{Briefing, Heard, Member, MemberId, Verdict};
@@ -16,6 +17,7 @@ use daybrief::roster::Roster;
 use daybrief::schedule;
 use daybrief::sinks::{ChatSink, Found, Message, NotTaken, Receipt};
 use daybrief::store::{Store, audiences, deliveries, events, people};
+use daybrief::triage::watch::Watch;
 use daybrief_index::{Index, Options};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -290,6 +292,7 @@ impl World {
             .iter()
             .map(|member| (member.id.clone(), self.sink.clone()))
             .collect();
+        let watch = Watch::in_config(&config.triage, &config.base).unwrap();
         let parts = Parts {
             connectors: config.connectors,
             base: config.base,
@@ -315,6 +318,7 @@ impl World {
             quiet_line: self.quiet_line,
             sync_every: SignedDuration::from_mins(30),
             retention: config.retention,
+            tickets: Tickets::new(watch, BTreeMap::new()),
         };
         Daemon::new(parts, self.clock.clone(), CancellationToken::new())
     }

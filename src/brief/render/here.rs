@@ -137,11 +137,14 @@ impl Here {
             .map(|name| plain(name).into_owned())
             .filter(|name| !name.is_empty())
             .collect();
-        let who = match names.as_slice() {
+        let mut who = match names.as_slice() {
             [] => "anybody".to_owned(),
             [first, _, _, _, ..] => format!("{first} and {} others", names.len() - 1),
             names => join(names),
         };
+        if !waiting.instead.is_empty() {
+            who += &format!(" ({})", plain(&waiting.instead));
+        }
         let hours = waiting.work_hours.round();
         let age = if hours < 1.0 {
             "less than a work hour".to_owned()

@@ -131,6 +131,8 @@ struct WaitingWire {
     thread: ThreadWire,
     citation: CitationWire,
     on: Vec<String>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    instead: String,
     work_hours: f64,
 }
 
@@ -376,6 +378,7 @@ impl From<&Waiting> for WaitingWire {
             thread: ThreadWire::from(&waiting.thread),
             citation: CitationWire::from(&waiting.citation),
             on: waiting.on.clone(),
+            instead: waiting.instead.clone(),
             work_hours: shortest(waiting.work_hours),
         }
     }
@@ -387,6 +390,7 @@ impl WaitingWire {
             thread: self.thread.thread(),
             citation: self.citation.citation(),
             on: self.on,
+            instead: self.instead,
             work_hours: self.work_hours as f32,
         }
     }

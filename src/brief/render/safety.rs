@@ -45,6 +45,7 @@ fn poisoned(texts: &[String], urls: &[String]) -> Briefing {
     for waiting in &mut briefing.waiting {
         thread(&mut waiting.thread, text());
         (waiting.on, waiting.citation.quote) = (vec![text(), text()], text());
+        waiting.instead = text();
     }
     for gap in &mut briefing.gaps {
         (gap.of, gap.reason) = (text(), text());

@@ -198,6 +198,7 @@ pub fn full() -> Briefing {
                 "Could you look at the flaky test?",
             ),
             on: vec!["Bo".into()],
+            instead: String::new(),
             work_hours: 9.2,
         }],
         omitted: 3,

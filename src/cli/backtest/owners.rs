@@ -18,6 +18,7 @@ use crate::model::ConnectorId;
 use crate::store::tickets as store;
 use crate::triage::backtest::{Plan, Report, SLICES, Slice, Truth, rules_of, walk};
 use crate::triage::log;
+use crate::triage::memory::Settings;
 use crate::triage::model::{Advice, Opened};
 use crate::triage::past::Past;
 
@@ -152,7 +153,8 @@ impl Owners {
                 store::tickets_of(c, connector)?,
                 store::lives_of(c, connector)?,
             );
-            let past = log::past_of(&tickets, &lives, &site.roster);
+            let owners = Settings::of(&site.config.triage, &site.config.base)?.owners;
+            let past = log::past_of(&tickets, &lives, &site.roster, &owners);
             let mut truth = Truth::default();
             for row in tickets {
                 let owner = row.ticket.assignee.as_ref();

@@ -3,52 +3,7 @@
 use super::tally::{PersonNo, Seconds};
 use super::words::TicketNo;
 use super::{Model, Of, Opened, Ticket, keys_of};
-
-/// A reason for a candidate.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Evidence {
-    /// Owned a ticket with like words.
-    OwnedLike {
-        /// That ticket.
-        ticket: String,
-        /// 0 to 1; 1 says the same.
-        likeness: f32,
-        /// When that one was opened.
-        at: Seconds,
-    },
-    /// Wrote on a ticket with like words.
-    WroteOnLike {
-        /// That ticket.
-        ticket: String,
-        /// 0 to 1; 1 says the same.
-        likeness: f32,
-        /// When that one was opened.
-        at: Seconds,
-    },
-    /// Owned many of the last tickets of a component.
-    OwnsComponent {
-        /// The component.
-        name: String,
-        /// How many.
-        count: usize,
-        /// Of how many.
-        of: usize,
-    },
-    /// Owned many of the last tickets that the reporter did not take themselves.
-    OwnsReporters {
-        /// How many.
-        count: usize,
-        /// Of how many.
-        of: usize,
-    },
-    /// Reported it, and mostly takes what they report.
-    TakesOwn {
-        /// The share taken.
-        share: f32,
-    },
-    /// It was opened in their name.
-    OpenedWith,
-}
+use crate::model::suggestion::Evidence;
 
 /// How many of a component's or a reporter's last tickets are counted.
 pub(super) const LATEST: usize = 9;
@@ -60,25 +15,58 @@ const MOST: usize = 3;
 /// Among how many of the tickets like it one is looked for.
 const NEAR: usize = 40;
 
+/// A ticket and the tickets like it, to look for reasons in.
+pub struct Grounds {
+    ticket: Ticket,
+    near: Vec<(TicketNo, f32)>,
+}
+
 impl Model {
+    /// Returns what reasons are looked for in.
+    pub fn grounds(&mut self, opened: &Opened) -> Grounds {
+        let ticket = self.ticket_of(opened);
+        let near = self.near(&ticket);
+        Grounds { ticket, near }
+    }
+
+    /// Returns how many of the tickets like it somebody owned; `may_cite` says which tickets count.
+    pub fn owned_like(
+        &self,
+        grounds: &Grounds,
+        person: &str,
+        may_cite: impl Fn(&str) -> bool,
+    ) -> usize {
+        let Some(&person) = self.by_name.get(person) else {
+            return 0;
+        };
+        let near = grounds.near.iter().take(NEAR);
+        near.filter(|(number, likeness)| {
+            let ticket = &self.tickets[*number as usize];
+            *likeness >= LEAST_LIKENESS && ticket.owner == Some(person) && may_cite(&ticket.id)
+        })
+        .count()
+    }
+
     /// Returns the strongest reasons for somebody, best first; `may_cite` says which tickets may be named.
     pub fn evidence(
-        &mut self,
+        &self,
+        grounds: &Grounds,
         opened: &Opened,
         person: &str,
         may_cite: impl Fn(&str) -> bool,
     ) -> Vec<Evidence> {
+        let path = opened.path_owners.iter().find(|(owner, _)| owner == person);
         let Some(&person) = self.by_name.get(person) else {
             return Vec::new();
         };
-        let ticket = self.ticket_of(opened);
-        let near = self.near(&ticket);
-        let citable: Vec<(TicketNo, f32)> = near
-            .into_iter()
+        let citable: Vec<(TicketNo, f32)> = grounds
+            .near
+            .iter()
             .take(NEAR)
             .filter(|(number, likeness)| {
                 *likeness >= LEAST_LIKENESS && may_cite(&self.tickets[*number as usize].id)
             })
+            .copied()
             .collect();
         let mut found: Vec<(f32, Evidence)> = Vec::new();
         let owned = |number: TicketNo| self.tickets[number as usize].owner == Some(person);
@@ -110,7 +98,11 @@ impl Model {
                 },
             ));
         }
-        self.add_counts(&ticket, person, &mut found);
+        if let Some((_, path)) = path {
+            let path = path.clone();
+            found.push((0.6, Evidence::OwnsPath { path }));
+        }
+        self.add_counts(&grounds.ticket, person, &mut found);
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         found.truncate(MOST);
         found.into_iter().map(|(_, evidence)| evidence).collect()

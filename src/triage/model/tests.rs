@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::suggestion::Evidence;
 
 const HOUR: Seconds = 3_600;
 
@@ -74,7 +75,8 @@ fn the_owner_of_the_component_comes_first_and_says_why() {
         !names.contains(&"zoe") && !names.contains(&"team"),
         "{names:?}"
     );
-    let evidence = model.evidence(&asked, "bo", |_| true);
+    let grounds = model.grounds(&asked);
+    let evidence = model.evidence(&grounds, &asked, "bo", |_| true);
     let owns_component = |found: &Evidence| matches!(found, Evidence::OwnsComponent { name, count: 9, of: 9 } if name == "parser");
     assert!(evidence.iter().any(owns_component), "{evidence:?}");
     assert!(
@@ -83,7 +85,7 @@ fn the_owner_of_the_component_comes_first_and_says_why() {
             .any(|found| matches!(found, Evidence::OwnedLike { .. })),
         "{evidence:?}"
     );
-    let silent = model.evidence(&asked, "bo", |_| false);
+    let silent = model.evidence(&grounds, &asked, "bo", |_| false);
     assert!(
         silent.iter().all(|found| !matches!(
             found,

@@ -1,0 +1,98 @@
+//! `[triage]`: who might take a ticket, and how far daybrief goes with it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::model::suggestion::Ladder;
+
+/// `[triage]`: who might take a ticket.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TriageConfig {
+    /// How far daybrief goes with new tickets without an owner: `off`, `shadow` (recorded and judged, never shown),
+    /// `briefing` (shown to the people concerned), `comment` (on the ticket) or `assign` (where that has proven itself).
+    pub mode: Step,
+    /// Other steps for a connector, or for an area of it: `tracker` or `tracker:component=NAME`.
+    pub modes: BTreeMap<String, Step>,
+    /// The share of the suggestions that should be right; below it nobody is said to stand out.
+    pub target_precision: f32,
+    /// Accounts that are inboxes or programs, beside those that are recognized: `tracker:NAME`.
+    pub placeholders: Vec<String>,
+    /// A file in the format of CODEOWNERS, relative to this one: who looks after which paths.
+    pub owners_file: Option<PathBuf>,
+}
+
+impl Default for TriageConfig {
+    fn default() -> Self {
+        TriageConfig {
+            mode: Step::Briefing,
+            modes: BTreeMap::new(),
+            target_precision: 0.8,
+            placeholders: Vec::new(),
+            owners_file: None,
+        }
+    }
+}
+
+/// A step of the ladder, as written.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// Nothing is looked at.
+    Off,
+    /// Recorded and judged, never shown.
+    Shadow,
+    /// Shown to the people concerned.
+    Briefing,
+    /// A comment on the ticket.
+    Comment,
+    /// The ticket is given to somebody.
+    Assign,
+}
+
+impl From<Step> for Ladder {
+    fn from(step: Step) -> Ladder {
+        match step {
+            Step::Off => Ladder::Off,
+            Step::Shadow => Ladder::Shadow,
+            Step::Briefing => Ladder::Briefing,
+            Step::Comment => Ladder::Comment,
+            Step::Assign => Ladder::Assign,
+        }
+    }
+}
+
+impl TriageConfig {
+    /// Returns why a key cannot be right, with the key; `is_connector` knows the connectors.
+    pub(super) fn wrong_key(&self, is_connector: impl Fn(&str) -> bool) -> Option<(&str, String)> {
+        if !(0.0..=1.0).contains(&self.target_precision) {
+            let why = "is a share between 0 and 1, such as 0.8".to_owned();
+            return Some(("target_precision", why));
+        }
+        for place in self.modes.keys() {
+            let (connector, area) = place.split_once(':').unwrap_or((place, "component="));
+            if !is_connector(connector) {
+                return Some((
+                    "modes",
+                    format!("{place:?}: there is no [connectors.{connector}]"),
+                ));
+            }
+            if !area.starts_with("component=") {
+                let why = format!("{place:?} is neither a connector nor tracker:component=NAME");
+                return Some(("modes", why));
+            }
+        }
+        let of_none = |name: &&String| {
+            !name
+                .split_once(':')
+                .is_some_and(|(connector, _)| is_connector(connector))
+        };
+        let name = self.placeholders.iter().find(of_none)?;
+        Some((
+            "placeholders",
+            format!("{name:?} is not of the form tracker:NAME with a connector of yours"),
+        ))
+    }
+}

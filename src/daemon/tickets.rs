@@ -1,0 +1,81 @@
+//! The daemon's look at tickets without an owner: in the background where it takes long, never in the way of a briefing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use crate::connectors::tracker::AnyTracker;
+use crate::model::ConnectorId;
+use crate::roster::Roster;
+use crate::store::Store;
+use crate::triage::watch::Watch;
+use crate::triage::{post, verdicts};
+
+/// The watch over tickets, at rest or at work.
+pub struct Tickets {
+    rest: Option<Watch>,
+    work: Option<JoinHandle<(Watch, Result<usize>)>>,
+    trackers: BTreeMap<ConnectorId, AnyTracker>,
+}
+
+impl Tickets {
+    /// Takes a watch and the ways to write to trackers.
+    pub fn new(watch: Watch, trackers: BTreeMap<ConnectorId, AnyTracker>) -> Tickets {
+        Tickets {
+            rest: Some(watch),
+            work: None,
+            trackers,
+        }
+    }
+
+    /// Looks at the trackers and writes to them what is due. Who has waited for `patience` goes on; the look goes on too.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn look(
+        &mut self,
+        store: &Store,
+        roster: &Roster,
+        now: Timestamp,
+        patience: Duration,
+    ) -> Result<()> {
+        let tracker_of = |id: &ConnectorId| self.trackers.get(id).cloned();
+        if !self.trackers.is_empty() {
+            verdicts::read(store, tracker_of, roster, now).await?;
+        }
+        if let Some(mut watch) = self.rest.take() {
+            let (store, roster) = (store.clone(), roster.clone());
+            self.work = Some(tokio::task::spawn_blocking(move || {
+                let looked = watch.look(&store, &roster, now);
+                (watch, looked)
+            }));
+        }
+        let Some(work) = &mut self.work else {
+            return Ok(());
+        };
+        let Ok(done) = tokio::time::timeout(patience, work).await else {
+            return Ok(());
+        };
+        self.work = None;
+        let (watch, looked) = done.context("the look at tickets stopped")?;
+        self.rest = Some(watch);
+        match looked {
+            Ok(0) => {}
+            Ok(count) => info!(count, "Looked at {count} tickets without an owner"),
+            Err(error) => {
+                let error = format!("{error:#}");
+                warn!(
+                    error,
+                    "Tickets were not looked at; the next look tries again"
+                );
+            }
+        }
+        let tracker_of = |id: &ConnectorId| self.trackers.get(id).cloned();
+        post::post_due(store, tracker_of, now).await?;
+        Ok(())
+    }
+}
