@@ -6,7 +6,7 @@
 //!  connectors ──► ingest ──► store (event log) ──► index (full text and vectors)
 //!                              │
 //!                              ├─► brief: changes ► rank ► select ► summarize ► verify ► render ► deliver
-//!                              └─► triage: past ► model ► candidates ► evidence
+//!                              └─► triage: past ► model ► candidates ► evidence ► watch ► post ► verdicts
 //!  cli and daemon call the spines; the server only leaves hints for the daemon
 //! ```
 //!
@@ -42,7 +42,9 @@
 //! which things became known. [`triage::model`] keeps decayed counts, words and a text classifier, fits boosted trees over
 //! the candidates of past tickets and holds their probabilities against what then happened. [`triage::candidates`] says
 //! which members may be asked; evidence names only tickets that the asker may read. `daybrief backtest owners` walks the
-//! same way and compares.
+//! same way and compares. The daemon's [`triage::watch`] does it for every new ticket, once a state, into the ledger
+//! ([`store::suggestions`]); [`triage::post`] writes to the tracker what the config allows, through an outbox of its own
+//! ([`store::postings`]), and [`triage::verdicts`] hears what people made of it.
 //!
 //! # Where the code differs from the first design
 //!

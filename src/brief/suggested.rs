@@ -7,8 +7,8 @@ use super::changes::asked_accounts;
 use super::rank::Reader;
 use super::summarize::{citation_of, label_of};
 use crate::model::{
-    Area, BriefingItem, ItemKind, Logged, LoggedAsk, Member, Reason, Section, ThreadId, ThreadRef,
-    Topic,
+    Area, BriefingItem, ItemKind, Logged, LoggedAsk, Member, MemberId, Reason, Section, ThreadId,
+    ThreadRef, Topic,
 };
 use crate::schedule;
 use crate::store::night::Night;
@@ -165,12 +165,12 @@ fn owns_repeated(said: &Recorded, night: &Night, member: &Member) -> bool {
 /// Returns who might take a ticket, in words, and what it may repeat.
 fn words_for(concern: &Concern<'_>, night: &Night, reader: &Reader<'_>) -> String {
     let said = concern.said;
-    let name = |id| {
+    let name = |id: &MemberId| {
         let member = reader.roster.member(id);
         let handle = member.and_then(|member| member.handles.values().flatten().next());
         handle.map_or_else(|| id.to_string(), |handle| reader.roster.name_of(handle))
     };
-    let who = |id| {
+    let who = |id: &MemberId| {
         if *id == reader.member.id {
             "you".to_owned()
         } else {
@@ -259,7 +259,7 @@ fn presence(member: &Member, reader: &Reader<'_>, now: Timestamp) -> String {
     };
     let wait = start.duration_since(now);
     if wait < SignedDuration::from_hours(1) {
-        return format!("starts in {} min", wait.as_mins().max(1));
+        return format!("starts in {} min", (wait.as_secs() + 59) / 60);
     }
     if wait < SignedDuration::from_hours(12) {
         return format!("starts in {} h", (wait.as_mins() + 30) / 60);

@@ -271,7 +271,7 @@ impl Memory {
             at: now.as_second(),
             ..Opened::default()
         };
-        let grounds = self.model.grounds(&opened);
+        let grounds = self.model.grounds_of_words(&opened);
         let mut found: Vec<Candidate> = Vec::new();
         for member in roster.members.iter().filter(|member| may_ask(member)) {
             let Some(account) = self.account(member, roster) else {

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod delivery;
 mod mail;
+mod owners;
 mod process;
 mod steering;
 mod time;

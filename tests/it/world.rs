@@ -191,6 +191,17 @@ impl World {
         self.tickets.push(ticket);
     }
 
+    /// Adds further TOML to the config.
+    pub fn more(&mut self, toml: &str) {
+        self.config += toml;
+    }
+
+    /// Sets a field of a ticket, as the source shows it from now on.
+    pub fn change_ticket(&mut self, id: &str, field: &str, value: Value) {
+        let ticket = self.tickets.iter_mut().find(|ticket| ticket["id"] == id);
+        ticket.unwrap()[field] = value;
+    }
+
     /// Takes the text of a message away, as Slack shows a deleted one.
     pub fn delete(&mut self, id: &str) {
         let ts = id.rsplit(':').next().unwrap();

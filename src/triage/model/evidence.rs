@@ -29,6 +29,14 @@ impl Model {
         Grounds { ticket, near }
     }
 
+    /// Returns the same for words from elsewhere: those that no ticket has make nothing less alike.
+    pub fn grounds_of_words(&mut self, opened: &Opened) -> Grounds {
+        let mut ticket = self.ticket_of(opened);
+        ticket.bag.retain(|(word, _)| self.words.is_known(*word));
+        let near = self.near(&ticket);
+        Grounds { ticket, near }
+    }
+
     /// Returns how many of the tickets like it somebody owned; `may_cite` says which tickets count.
     pub fn owned_like(
         &self,

@@ -68,6 +68,11 @@ impl Words {
         ticket
     }
 
+    /// Returns whether any ticket has a word.
+    pub fn is_known(&self, word: u32) -> bool {
+        !self.postings[word as usize].is_empty()
+    }
+
     /// Returns how telling a word is: the more tickets have it, the less.
     pub fn idf(&self, word: u32) -> f32 {
         let (with, all) = (

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Measures owner suggestions of the release binary on the two development trackers, one predictions file each, and fails when
+# a figure falls below its floor (0.01 under what was measured). Times and memory are only printed.
+#   benches/owners.sh [fieldtrip] [titanium]      both without an argument; titanium takes some minutes
+set -euo pipefail
+cd "$(dirname "$0")/.."
+shared="${DAYBRIEF_SHARED:-$PWD/../shared}"
+[ -d "$shared/data/assignee" ] || { echo "owners: $shared/data/assignee is missing; set DAYBRIEF_SHARED"; exit 1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for set in "${@:-fieldtrip titanium}"; do for name in $set; do
+  data="$shared/data/assignee/$name"
+  python3 - "$name" ./target/release/daybrief backtest owners --json --history "$data/history.jsonl.zst" \
+    --inputs "$data/heldout_inputs.jsonl.zst" --truth "$data/heldout_truth.jsonl.zst" \
+    --out "$work/$name.jsonl" --plot "$work/$name.svg" <<'PY'
+import resource, subprocess, sys, time
+name, *command = sys.argv[1:]
+start = time.monotonic()
+code = subprocess.call(command, stdout=subprocess.DEVNULL)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(f"{name}: {time.monotonic() - start:.0f} s ({usage.ru_utime:.0f} s of processor time), peak {usage.ru_maxrss / 1024:.0f} MB")
+sys.exit(code)
+PY
+  python3 "$shared/data/assignee/score.py" "$data" "$work/$name.jsonl" > "$work/$name.json"
+  python3 - "$name" "$work/$name.json" "$work/$name.jsonl" <<'PY'
+import json, sys
+name, score, predictions = sys.argv[1], json.load(open(sys.argv[2])), sys.argv[3]
+floors = {
+    "fieldtrip": {"all": .563, "not_self": .450, "top3": .862, "ece": .101, "recall": None},
+    "titanium": {"all": .662, "not_self": .549, "top3": .843, "ece": .043, "recall": (.402, .609, .672)},
+}[name]
+all_, other = score["assignee"]["all"], score["assignee"]["not_self"]
+failed = False
+def goal(what, value, least=None, most=None):
+    global failed
+    ok = (least is None or value >= least) and (most is None or value <= most)
+    failed |= not ok
+    print(f"{'ok  ' if ok else 'FAIL'} {name} {what}: {value} ({'>=' if most is None else '<='} {least if most is None else most})")
+goal("all, first", all_["top1"], least=floors["all"])
+goal("all, among three", all_["top3"], least=floors["top3"])
+goal("not the reporter's, first", other["top1"], least=floors["not_self"])
+goal("calibration error", all_["ece15"], most=floors["ece"])
+if floors["recall"]:
+    for k, floor in zip((1, 5, 10), floors["recall"]):
+        goal(f"repeats found among {k}", score["duplicates"][f"recall{k}"], least=floor)
+short = sum(len(json.loads(line)["suggestions"]) == 0 for line in open(predictions))
+goal("tickets without any candidate", short, most=0)
+sys.exit(failed)
+PY
+done; done
