@@ -73,3 +73,77 @@ pub fn exclusion_of(
     .into_iter()
     .find_map(|(applies, exclusion)| applies.then_some(exclusion))
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::model::Away;
+
+    fn member() -> Member {
+        Member {
+            id: "ana".into(),
+            name: "Ana".into(),
+            handles: Default::default(),
+            time_zone: jiff::tz::TimeZone::UTC,
+            day_start: jiff::civil::time(9, 0, 0, 0),
+            day_end: jiff::civil::time(17, 0, 0, 0),
+            workdays: [true, true, true, true, true, false, false],
+            holidays: Default::default(),
+            away: Vec::new(),
+            languages: Vec::new(),
+            capacity: Some(3),
+            is_briefed: true,
+        }
+    }
+
+    /// A reason, and what brings it about.
+    type Case = (Option<Exclusion>, fn(&mut Member, &mut Standing));
+
+    #[test]
+    fn everybody_is_a_candidate_or_left_out_for_a_typed_reason() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let cases: [Case; 12] = [
+            (None, |_, _| {}),
+            (None, |_, standing| standing.open = 2),
+            (None, |_, standing| standing.last_active = None),
+            (Some(Exclusion::AlreadyAssigned), |_, standing| {
+                standing.owns = true
+            }),
+            (Some(Exclusion::AtCapacity), |_, standing| standing.open = 3),
+            (Some(Exclusion::Declined), |_, standing| {
+                standing.has_declined = true
+            }),
+            (Some(Exclusion::OutsideAudience), |_, standing| {
+                standing.readable.clear()
+            }),
+            (Some(Exclusion::OutsideAudience), |_, standing| {
+                standing.account = None
+            }),
+            (Some(Exclusion::Placeholder), |_, standing| {
+                standing.is_inbox = true
+            }),
+            (Some(Exclusion::Bot), |_, standing| standing.is_bot = true),
+            (Some(Exclusion::Inactive), |_, standing| {
+                standing.last_active = Some("2026-08-20T12:00:00Z".parse().unwrap());
+            }),
+            (Some(Exclusion::Away), |member, _| {
+                let (from, to) = (date(2026, 11, 23), date(2026, 11, 27));
+                member.away = vec![Away { from, to }];
+            }),
+        ];
+        for (expected, change) in cases {
+            let mut member = member();
+            let mut standing = Standing {
+                account: Some("ana".into()),
+                readable: [AudienceId(1)].into(),
+                last_active: Some("2026-11-20T12:00:00Z".parse().unwrap()),
+                ..Standing::default()
+            };
+            change(&mut member, &mut standing);
+            let found = exclusion_of(&member, &standing, AudienceId(1), now);
+            assert_eq!(found, expected, "{standing:?}");
+        }
+    }
+}

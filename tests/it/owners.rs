@@ -115,12 +115,20 @@ fn a_shadow_is_recorded_and_seen_by_nobody_and_off_is_off() {
     world.run_until("2026-11-03T12:00:00Z");
     open(&mut world, "T-900", "2026-11-03T18:10:00Z", "parser");
     open(&mut world, "T-901", "2026-11-03T18:20:00Z", "ui");
-    open(&mut world, "T-902", "2026-11-03T18:30:00Z", "parser");
+    open(&mut world, "T-902", "2026-11-03T19:10:00Z", "parser");
     world.change_ticket("T-902", "assignee", json!("web"));
     world.run_until("2026-11-04T12:00:00Z");
     assert_eq!(said(&world, "T-900").unwrap().mode, Ladder::Shadow);
     assert_eq!(said(&world, "T-901"), None);
     assert!(said(&world, "T-902").is_some(), "an inbox is no owner");
+    let alike = |ticket: &str, other: &str| {
+        let said = said(&world, ticket).unwrap();
+        said.repeats
+            .iter()
+            .any(|(id, likeness)| id == other && *likeness > 0.8)
+    };
+    assert!(alike("T-902", "T-900"), "the newer repeats the older one");
+    assert!(alike("T-900", "T-902"), "the older one was looked at again");
     let sent = world.sent();
     let items = sent.iter().flat_map(|(.., briefing)| &briefing.items);
     assert!(

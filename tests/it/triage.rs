@@ -133,3 +133,46 @@ fn a_backtest_on_files_beats_the_one_line_rules_and_writes_what_the_scorer_reads
     assert!(first["suggestions"][0]["assignee"].is_string() && first["abstain"].is_boolean());
     assert!(std::fs::read_to_string(plot).unwrap().starts_with("<svg"));
 }
+
+#[test]
+fn who_declines_is_left_out_and_whom_a_human_asks_for_is_named_although_away() {
+    let dir = synced();
+    let first = suggestion(dir.path(), "HUT-238")["candidates"][0]["member"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let decline = ["feedback", &first, "not-me", "HUT-238"];
+    for expected in ["is not suggested for HUT-238 again", "said that before"] {
+        let output = daybrief(dir.path(), &decline);
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(err.contains(expected), "{err}");
+    }
+    let said = suggestion(dir.path(), "HUT-238");
+    assert_eq!(said["excluded"][&first], "declined", "{said}");
+    let output = daybrief(
+        dir.path(),
+        &[
+            "suggest", "HUT-238", "--at", MONDAY, "--json", "--for", "wiremu",
+        ],
+    );
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let candidates = said["candidates"].as_array().unwrap();
+    let wanted = candidates.iter().find(|one| one["member"] == "wiremu");
+    assert_eq!(wanted.unwrap()["although"], "away", "{said}");
+    assert!(said["excluded"]["wiremu"].is_null());
+}
+
+#[test]
+fn nothing_is_posted_where_the_config_does_not_say_so() {
+    let dir = synced();
+    let output = daybrief(dir.path(), &["suggest", "HUT-238", "--post"]);
+    assert_eq!(output.status.code(), Some(1));
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        err.contains("does not let daybrief write to tracker"),
+        "{err}"
+    );
+    let output = daybrief(dir.path(), &["suggest", "HUT-238", "--undo"]);
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(out, "daybrief wrote nothing there.\n");
+}
