@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+mod ask;
 mod backtest;
 mod backup;
 mod brief;
@@ -74,6 +75,8 @@ enum Command {
     Run(run::Run),
     /// Search everything the asker may read.
     Search(search::Search),
+    /// Answer a question with quotes from everything the asker may read.
+    Ask(ask::Ask),
     /// Look at the index, check it, or build it again from the store.
     Index(index::Index),
     /// Print one member's briefing as it would be now.
@@ -155,6 +158,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Feedback(command) => command.run(global),
         Command::Status(command) => command.run(global),
         Command::Search(command) => command.run(global),
+        Command::Ask(command) => command.run(global),
         Command::Index(command) => command.run(global),
         Command::Brief(command) => command.run(global),
         Command::Replay(command) => command.run(global),

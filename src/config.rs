@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::connectors::ConnectorConfig;
 use crate::connectors::imap::ImapConfig;
+use crate::embedding::EmbeddingConfig;
 use crate::model::{Area, Away, ConnectorId, Handle, Member, MemberId, Rotation, Team, TeamId};
 use crate::schedule::{holidays, ics};
 use crate::server::ServerConfig;
@@ -48,6 +49,8 @@ pub struct Config {
     pub search: SearchConfig,
     /// A server for the vectors, for teams that outgrow one machine.
     pub qdrant: QdrantConfig,
+    /// A model's opinion on what a search finds.
+    pub embedding: EmbeddingConfig,
     /// Who might take a ticket.
     pub triage: TriageConfig,
     /// What daybrief listens to.

@@ -34,7 +34,8 @@
 //! # Walkthrough 3: a question
 //!
 //! `daybrief search` reads the question with [`daybrief_index::parse`], asks the index with the audiences the asker may
-//! read ([`store::audiences`]), and shows only hits that the store confirms.
+//! read ([`store::audiences`]), and shows only hits that the store confirms. [`ask`] ranks the messages of the threads it
+//! finds and quotes the three that answer, or says that nothing does. [`embedding`] is another model's opinion for the index.
 //!
 //! # Walkthrough 4: a ticket without an owner
 //!
@@ -56,6 +57,7 @@
 
 pub mod model;
 
+pub mod ask;
 pub mod brief;
 pub mod ingest;
 pub mod triage;
@@ -69,6 +71,7 @@ pub mod text;
 
 pub mod clock;
 pub mod config;
+pub mod embedding;
 pub mod http;
 pub mod lock;
 pub mod metrics;

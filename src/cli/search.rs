@@ -347,7 +347,7 @@ fn highlighted(hit: &Hit, screen: &crate::brief::render::Screen) -> String {
 }
 
 /// Returns how long ago something was, in the reader's words.
-fn relative(at: &Zoned, now: &Zoned) -> String {
+pub(super) fn relative(at: &Zoned, now: &Zoned) -> String {
     let days = now.date().duration_since(at.date()).as_hours() / 24;
     match days {
         ..0 => at.strftime("%-d %b %Y %H:%M").to_string(),

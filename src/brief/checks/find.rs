@@ -21,6 +21,8 @@ const APART: usize = 5;
 const AUTHOR: f32 = 0.6;
 /// What words weigh against meaning in a question; in a sentence both weigh the same.
 const WORDS: f32 = 0.4;
+/// How far around a found message its context reaches, for what it covers.
+const AROUND: usize = 2;
 /// Below this many messages neighbors are no place of their own.
 const LONG: usize = 40;
 
@@ -91,6 +93,11 @@ impl Finder {
 
     /// Returns the places of the `most` texts that most likely answer a question, best first.
     pub fn answers(&self, question: &str, most: usize) -> Vec<usize> {
+        self.answers_with(question, most, &[])
+    }
+
+    /// The same, with something added to the score of each text.
+    pub fn answers_with(&self, question: &str, most: usize, added: &[f32]) -> Vec<usize> {
         let (mut words, mut meaning) = (self.by_words(question), self.by_meaning(question));
         let is_long = self.docs.len() >= LONG;
         if is_long {
@@ -111,7 +118,10 @@ impl Finder {
             .enumerate()
             .map(|(at, doc)| {
                 let named = if is_named(doc) { AUTHOR } else { 0.0 };
-                WORDS * words[at] / top_words + (1.0 - WORDS) * meaning[at] / top_meaning + named
+                WORDS * words[at] / top_words
+                    + (1.0 - WORDS) * meaning[at] / top_meaning
+                    + named
+                    + added.get(at).copied().unwrap_or(0.0)
             })
             .collect();
         let apart = if is_long { APART } else { 0 };
@@ -137,19 +147,28 @@ impl Finder {
         dot(&vector_of(&self.embedder, a), &vector_of(&self.embedder, b))
     }
 
-    /// Returns the share of a question's weight that a text holds, 0 to 1: a rare word weighs more than a frequent one.
-    pub fn coverage(&self, question: &str, at: usize) -> f32 {
-        let terms: HashSet<String> = content_words(question).into_iter().collect();
-        let weight = |held: bool| -> f32 {
-            let held_only = |term: &&String| !held || self.docs[at].terms.contains_key(*term);
-            terms
+    /// Returns the share of a question's weight that these texts and their nearest neighbors hold together, 0 to 1: a rare
+    /// word weighs more than a frequent one, and one that stands nowhere weighs most.
+    pub fn coverage(&self, question: &str, places: &[usize]) -> f32 {
+        let near = |at: usize| {
+            self.docs[at.saturating_sub(AROUND)..]
                 .iter()
-                .filter(held_only)
-                .map(|term| self.rarity(term))
-                .sum()
+                .take(2 * AROUND + 1)
         };
-        let all = weight(false);
-        if all > 0.0 { weight(true) / all } else { 0.0 }
+        let is_held = |term: &String| {
+            let mut around = places.iter().flat_map(|at| near(*at));
+            around.any(|doc| doc.terms.contains_key(term) || doc.author.contains(term))
+        };
+        let mut terms = content_words(question);
+        terms.sort();
+        terms.dedup();
+        let (mut all, mut held) = (0.0, 0.0);
+        for term in &terms {
+            let weight = self.rarity(term);
+            all += weight;
+            held += if is_held(term) { weight } else { 0.0 };
+        }
+        if all > 0.0 { held / all } else { 0.0 }
     }
 
     fn rarity(&self, term: &str) -> f32 {
@@ -256,7 +275,7 @@ mod tests {
             [2]
         );
         assert_eq!(finder.answers("Who wants lunch?", 1), [1]);
-        assert!(finder.coverage("timeout of the import", 2) > 0.9);
-        assert_eq!(finder.coverage("timeout of the import", 1), 0.0);
+        assert!(finder.coverage("timeout of the import", &[2]) > 0.9);
+        assert!(finder.coverage("recipe for the soup", &[0, 1, 2]) < 0.1);
     }
 }

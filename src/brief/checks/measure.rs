@@ -294,6 +294,10 @@ pub struct Found {
     pub first: f64,
     /// One of the first three is.
     pub any_of_three: f64,
+    /// What is found covers enough of the question to be shown, see [`crate::ask::ENOUGH`].
+    pub shown: f64,
+    /// The same for a meeting about other things: what is shown then is no answer.
+    pub shown_of_foreign: f64,
 }
 
 /// Returns how often the evidence is found from the answer, as V2b looks for it, and from the question, as `ask` does.
@@ -315,20 +319,54 @@ pub fn found(meetings: &[Summarized], questions: &[Cited]) -> (Found, Found) {
         };
         let evidence: BTreeSet<&str> = question.evidence.iter().map(String::as_str).collect();
         let is_evidence = |at: &usize| evidence.contains(meeting.messages[*at].id.as_str());
-        let count = |found: &mut Found, best: Vec<usize>| {
+        let foreign =
+            foreign_to(meeting, meetings).and_then(|other| finders.get(other.id.as_str()));
+        let count = |found: &mut Found, asked: &str, best: Vec<usize>| {
+            let is_enough = |finder: &Finder, best: &[usize]| {
+                f64::from(u8::from(finder.coverage(asked, best) >= crate::ask::ENOUGH))
+            };
+            found.shown += is_enough(finder, &best);
+            if let Some((_, other)) = foreign {
+                found.shown_of_foreign += is_enough(other, &other.answers(asked, 3));
+            }
             found.questions += 1;
             found.first += f64::from(u8::from(best.first().is_some_and(is_evidence)));
             found.any_of_three += f64::from(u8::from(best.iter().any(is_evidence)));
         };
-        count(&mut by_answer, finder.best(&question.answer, 3));
-        count(&mut by_question, finder.answers(&question.query, 3));
+        count(
+            &mut by_answer,
+            &question.answer,
+            finder.best(&question.answer, 3),
+        );
+        count(
+            &mut by_question,
+            &question.query,
+            finder.answers(&question.query, 3),
+        );
     }
     for found in [&mut by_answer, &mut by_question] {
         let all = found.questions.max(1) as f64;
         found.first /= all;
         found.any_of_three /= all;
+        found.shown /= all;
+        found.shown_of_foreign /= all;
     }
     (by_answer, by_question)
+}
+
+/// Returns the meeting that shares the fewest words with a meeting, by their titles and authors.
+fn foreign_to<'a>(meeting: &Summarized, meetings: &'a [Summarized]) -> Option<&'a Summarized> {
+    let words = |meeting: &Summarized| -> BTreeSet<String> {
+        let summary = meeting.reference_summary.as_deref().unwrap_or("");
+        super::words::content_words(&format!("{} {summary}", meeting.title))
+            .into_iter()
+            .collect()
+    };
+    let own = words(meeting);
+    meetings
+        .iter()
+        .filter(|other| other.id != meeting.id)
+        .min_by_key(|other| words(other).intersection(&own).count())
 }
 
 /// Returns the threads whose summary is nearer to them than to any other thread of the set, and how many are not: in the

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::{output, unpacked};
-use crate::brief::checks::measure::{Cited, Found, Row, Summarized, aligned, corrupted, found};
+use crate::brief::checks::measure::{Cited, Row, Summarized, aligned, corrupted, found};
 
 /// What a folder of sets holds.
 #[derive(Default)]
@@ -56,18 +56,20 @@ pub(super) fn words(dir: &Path, as_json: bool) -> Result<()> {
         }
     }
     if by_answer.questions > 0 {
-        output::line("\ncitation found              n   first  any of three")?;
+        output::line(
+            "\ncitation found              n   first  any of three   shown  shown of a foreign meeting",
+        )?;
         for (name, found) in [
             ("from the answer", by_answer),
             ("from the question", by_question),
         ] {
-            let Found {
-                questions,
-                first,
-                any_of_three,
-            } = found;
             output::line(&format!(
-                "{name:22} {questions:6}   {first:.3}  {any_of_three:.3}"
+                "{name:22} {:6}   {:.3}  {:.3}          {:.3}  {:.3}",
+                found.questions,
+                found.first,
+                found.any_of_three,
+                found.shown,
+                found.shown_of_foreign
             ))?;
         }
     }
