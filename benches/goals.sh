@@ -37,9 +37,10 @@ cmp "$work/replay.jsonl" "$work/again.jsonl" || { echo "goals: the same log repl
 python3 "$shared/eval/score_briefings.py" "$world" "$work/replay.jsonl" > "$work/score.json"
 "$bin" eval asks "$shared/data/labels/messages.jsonl" --out "$work/asks.jsonl" > /dev/null
 python3 "$shared/eval/score_labels.py" "$shared/data/labels/messages.jsonl" "$work/asks.jsonl" > "$work/labels.json"
-python3 - "$work/score.json" "$work/labels.json" <<'PY'
+timed "what the checks of a model's words catch" "$work/words.json" "$bin" --json eval words "$shared/data/threads"
+python3 - "$work/score.json" "$work/labels.json" "$work/words.json" <<'PY'
 import json, sys
-score, labels = (json.load(open(path)) for path in sys.argv[1:])
+score, labels, words = (json.load(open(path)) for path in sys.argv[1:])
 failed = False
 def goal(name, value, least=None, most=None):
     global failed
@@ -61,5 +62,14 @@ goal("addressee", labels["addressee"]["right"], least=.85)
 goal("answered", labels["answered"]["right"], least=.85)
 goal("decisions P", labels["decision"]["P"], least=.85)
 goal("decisions R", labels["decision"]["R"], least=.50)
+rows = {row["sentences"]: row for row in words["rows"]}
+goal("words: numbers caught", rows["number changed or date added"]["number"], least=.85)
+goal("words: foreign names caught", rows["name from another thread"]["name"], least=.95)
+goal("words: states caught", rows["state added"]["state"], least=.78)
+goal("words: foreign sentences caught", rows["sentence of another thread"]["hard_with_names"], least=.80)
+goal("words: false alarms, hard", rows["true"]["hard"], most=.02)
+goal("words: false alarms with names", rows["true"]["hard_with_names"], most=.08)
+goal("words: citation found from the answer, any of three", round(words["citation_by_answer"]["any_of_three"], 3), least=.91)
+goal("words: citation found from the question, any of three", round(words["citation_by_question"]["any_of_three"], 3), least=.70)
 sys.exit(failed)
 PY

@@ -22,7 +22,7 @@ use crate::store::{audiences, events, followers};
 use crate::text;
 
 /// The share of a question's weight that has to stand in what is shown; below it nothing is. Measured by `daybrief eval words`.
-pub const ENOUGH: f32 = 0.5;
+pub const ENOUGH: f32 = 0.4;
 /// The most quotes of an answer.
 const QUOTES: usize = 3;
 /// The most words of a quote.

@@ -1,9 +1,11 @@
 //! What most commands stand on: the configuration, the store, the index and who is who.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use daybrief_index::Index;
+use daybrief_index::{Index, Rescorer};
 use jiff::Timestamp;
 
 use super::Global;
@@ -105,7 +107,18 @@ impl Site {
     }
 
     fn index_options(&self) -> Result<daybrief_index::Options> {
+        // Whoever searches waits for the endpoint, so that patience is short; the index answers without it.
+        let http = Http::new(
+            Options {
+                attempts: 3,
+                patience: Duration::from_secs(5),
+                ..Options::default()
+            },
+            Clock::System,
+        );
+        let endpoint = self.config.embedding.endpoint(&http)?;
         Ok(daybrief_index::Options {
+            rescorer: endpoint.map(|endpoint| Rescorer(Arc::new(endpoint))),
             qdrant: self.config.qdrant.place()?,
             ..daybrief_index::Options::default()
         })

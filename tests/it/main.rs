@@ -1,9 +1,11 @@
 //! The integration tests: features through [`world::World`], files in and messages out, on a simulated clock.
 
+mod ask;
 mod briefing;
 mod cli;
 mod config;
 mod delivery;
+mod embedding;
 mod mail;
 mod owners;
 mod process;

@@ -18,7 +18,7 @@ const SPILL: f32 = 0.4;
 /// How near two messages found for one question may stand.
 const APART: usize = 5;
 /// What it adds that the question names the author.
-const AUTHOR: f32 = 0.6;
+const AUTHOR: f32 = 1.0;
 /// What words weigh against meaning in a question; in a sentence both weigh the same.
 const WORDS: f32 = 0.4;
 /// How far around a found message its context reaches, for what it covers.
@@ -66,7 +66,7 @@ impl Finder {
                 vector: vector_of(&embedder, text),
                 author: author
                     .split(|c: char| !c.is_alphanumeric())
-                    .filter(|part| part.len() > 1)
+                    .filter(|part| !part.is_empty())
                     .map(str::to_lowercase)
                     .collect(),
             });
@@ -83,12 +83,8 @@ impl Finder {
 
     /// Returns the places of the `most` texts that a sentence most likely rests on, best first.
     pub fn best(&self, sentence: &str, most: usize) -> Vec<usize> {
-        let (words, meaning) = (self.by_words(sentence), self.by_meaning(sentence));
-        let (by_words, by_meaning) = (places(&words), places(&meaning));
-        let fused: Vec<f32> = (0..self.docs.len())
-            .map(|at| 1.0 / (60.0 + by_words[at] as f32) + 1.0 / (60.0 + by_meaning[at] as f32))
-            .collect();
-        order_of(&fused).into_iter().take(most).collect()
+        let mixed = mixed(&self.by_words(sentence), &self.by_meaning(sentence), 0.5);
+        order_of(&mixed).into_iter().take(most).collect()
     }
 
     /// Returns the places of the `most` texts that most likely answer a question, best first.
@@ -110,23 +106,14 @@ impl Finder {
         let is_named = |doc: &Doc| {
             !doc.author.is_empty() && doc.author.iter().all(|part| asked.contains(part))
         };
-        let most_of = |scores: &[f32]| scores.iter().copied().fold(1e-6, f32::max);
-        let (top_words, top_meaning) = (most_of(&words), most_of(&meaning));
-        let mixed: Vec<f32> = self
-            .docs
-            .iter()
-            .enumerate()
-            .map(|(at, doc)| {
-                let named = if is_named(doc) { AUTHOR } else { 0.0 };
-                WORDS * words[at] / top_words
-                    + (1.0 - WORDS) * meaning[at] / top_meaning
-                    + named
-                    + added.get(at).copied().unwrap_or(0.0)
-            })
-            .collect();
+        let mut scores = mixed(&words, &meaning, WORDS);
+        for (at, doc) in self.docs.iter().enumerate() {
+            scores[at] += if is_named(doc) { AUTHOR } else { 0.0 };
+            scores[at] += added.get(at).copied().unwrap_or(0.0);
+        }
         let apart = if is_long { APART } else { 0 };
         let mut best: Vec<usize> = Vec::new();
-        for at in order_of(&mixed) {
+        for at in order_of(&scores) {
             if best.len() == most {
                 break;
             }
@@ -247,13 +234,15 @@ fn order_of(scores: &[f32]) -> Vec<usize> {
     order
 }
 
-/// Returns the place of each score in their order.
-fn places(scores: &[f32]) -> Vec<usize> {
-    let mut places = vec![0; scores.len()];
-    for (place, at) in order_of(scores).into_iter().enumerate() {
-        places[at] = place;
-    }
-    places
+/// Returns both scores in one, each as a share of its best; `share` is what the words weigh.
+fn mixed(words: &[f32], meaning: &[f32], share: f32) -> Vec<f32> {
+    let most_of = |scores: &[f32]| scores.iter().copied().fold(1e-6, f32::max);
+    let (top_words, top_meaning) = (most_of(words), most_of(meaning));
+    words
+        .iter()
+        .zip(meaning)
+        .map(|(word, sense)| share * word / top_words + (1.0 - share) * sense / top_meaning)
+        .collect()
 }
 
 #[cfg(test)]
