@@ -17,11 +17,11 @@ for name in $names; do paths+=("$sets/$name"); done
 python3 - "$out" "$short" <<'PY'
 import json, sys
 floors = {  # set: (nDCG@10, Recall@100 or nothing)
-    "jira-titanium": (0, .90), "jira-hadoop": (0, .94), "forum-qatar": (0, None), "stackfaq": (0, None),
-    "slack-racket": (0, None), "meetings-qmsum": (0, None), "cranfield": (0, None), "cjk-title-body": (0, None),
-    "vscode-multilingual": (0, None),
+    "jira-titanium": (.657, .927), "jira-hadoop": (.701, .936), "forum-qatar": (.695, None), "stackfaq": (.680, None),
+    "slack-racket": (.546, None), "meetings-qmsum": (.293, None), "cranfield": (.415, None), "cjk-title-body": (.591, None),
+    "vscode-multilingual": (.528, None),
 }
-short_floors = {"jira-titanium": 0, "jira-hadoop": 0, "forum-qatar": 0}
+short_floors = {"jira-titanium": .558, "jira-hadoop": .612, "forum-qatar": .665}
 failed = False
 def goal(name, value, least):
     global failed
@@ -36,7 +36,7 @@ for name, (ndcg, recall) in floors.items():
 for name, ndcg in short_floors.items():
     goal(f"{name} by its short questions", short[name]["ndcg_10"], ndcg)
 six = list(floors)[:6]
-goal("mean of six", sum(found[name]["ndcg_10"] for name in six) / 6, .58)
+goal("mean of six", sum(found[name]["ndcg_10"] for name in six) / 6, .595)
 goal("mean of six by short questions", sum((short.get(name) or found[name])["ndcg_10"] for name in six) / 6, .56)
 sys.exit(failed)
 PY

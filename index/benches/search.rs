@@ -306,8 +306,8 @@ fn embedding(texts: &[Passage], questions: &[String]) {
         .take(360_000)
         .collect();
     let documents: Vec<String> = words.chunks(180).map(|c| c.join(" ")).collect();
-    let embedder = Static::unweighted();
     let start = Instant::now();
+    let embedder = Static::unweighted();
     embedder
         .embed(&["open"])
         .expect("the built-in embedder cannot fail");
@@ -391,10 +391,15 @@ fn curve(size: usize, texts: &[Passage], questions: &[String]) -> Row {
             &|| drop(black_box(index.search(&few).expect("a query"))),
         ];
         for (times, work) in times.iter_mut().zip(works) {
-            let start = Instant::now();
-            work();
+            let once = || {
+                let start = Instant::now();
+                work();
+                start.elapsed().as_secs_f64() * 1e3
+            };
+            // The least of three: what else the machine does is not what is asked for.
+            let least = once().min(once()).min(once());
             if round >= 40 {
-                times.push(start.elapsed().as_secs_f64() * 1e3);
+                times.push(least);
             }
         }
     }

@@ -134,7 +134,7 @@ pub(crate) fn fuse(
     recency: Option<&Recency>,
     is_foreign: bool,
 ) -> Vec<Fused> {
-    let bm25: HashMap<DocAddress, f32> = lexical.iter().copied().collect();
+    let bm25s: HashMap<DocAddress, f32> = lexical.iter().copied().collect();
     let best = |scored: &[Scored]| scored.first().map_or(0.0, |s| s.1).max(f32::MIN_POSITIVE);
     let (best_bm25, best_cosine) = (best(lexical), vectors.map(best));
     let mut all: Vec<DocAddress> = lexical
@@ -148,12 +148,14 @@ pub(crate) fn fuse(
         .into_iter()
         .map(|address| {
             let facts = facts.get(&address);
-            let bm25 = bm25.get(&address).copied();
+            let bm25 = bm25s.get(&address).copied();
             let cosine = cosines.get(&address).copied();
             let lexical = bm25.map_or(0.0, |s| s / best_bm25);
             let (vector, weight) = match best_cosine {
                 Some(best) => {
-                    let is_foreign = is_foreign || facts.is_some_and(|f| f.is_foreign);
+                    // Vectors that answer alone are not weighed against anything.
+                    let is_foreign =
+                        !bm25s.is_empty() && (is_foreign || facts.is_some_and(|f| f.is_foreign));
                     (
                         cosine.map_or(0.0, |c| (c / best).clamp(0.0, 1.0)),
                         if is_foreign { LEXICAL_FOREIGN } else { LEXICAL },
