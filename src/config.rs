@@ -525,7 +525,10 @@ impl Config {
                 .connectors
                 .get(connector)
                 .map(ConnectorConfig::type_name);
-            if matches!(kind, Some("mbox" | "maildir" | "transcripts" | "github")) {
+            if matches!(
+                kind,
+                Some("mbox" | "maildir" | "transcripts" | "github" | "jira")
+            ) {
                 for handle in handles {
                     *handle = Handle::new(connector, handle.id.to_lowercase());
                 }

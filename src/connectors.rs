@@ -17,6 +17,7 @@ pub mod files;
 pub mod github;
 pub mod hooks;
 pub mod imap;
+pub mod jira;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;
@@ -207,6 +208,8 @@ connectors! {
         "github" Github: github::GithubConfig => github::GithubSource,
         /// A mailbox on a server.
         "imap" Imap: imap::ImapConfig => imap::ImapSource,
+        /// Issues of Jira, Cloud and Data Center.
+        "jira" Jira: jira::JiraConfig => jira::JiraSource,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::connectors::{Page, Skipped, Source};
 use crate::model::{ConnectorId, Event, EventKind, Learned, Seq, ThreadId, ThreadKind, TopicId};
 use crate::roster::Roster;
 use crate::store::events::{self, Placing};
-use crate::store::{Store, people, progress};
+use crate::store::{Store, audiences, people, progress};
 
 mod compare;
 mod conversations;
@@ -202,7 +202,19 @@ impl Writer<'_> {
     fn put_event(&mut self, event: &Event) -> Result<()> {
         match (&event.kind, events::find_event(self.c, &event.id)?) {
             (EventKind::Posted | EventKind::Opened, Some(stored)) => {
-                if !stored.is_removed && stored.text != event.text.0 {
+                if stored.is_removed {
+                    return Ok(());
+                }
+                let audience = event.audience.as_ref();
+                let audience = audience
+                    .map(|own| audiences::intern(self.c, own))
+                    .transpose()?;
+                if audience != stored.audience {
+                    events::put_audience(self.c, stored.seq, audience)?;
+                }
+                // A comment that is kept to some from now on is found by them only: the index hears of it as of an edit.
+                let is_narrowed = audience.is_some() != stored.audience.is_some();
+                if is_narrowed || stored.text != event.text.0 {
                     let salt = events::count_changes(self.c, &event.id)?;
                     self.put_change(&compare::edited(event, salt))?;
                 }

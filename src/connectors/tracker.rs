@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::{ConnectorConfig, github};
+use super::{ConnectorConfig, github, jira};
 use crate::http::Http;
 use crate::model::{ConnectorId, Handle, Markdown, ThreadId};
 
@@ -220,6 +220,7 @@ macro_rules! trackers {
 
 trackers! {
     Github: github::comments::Comments,
+    Jira: jira::comments::Comments,
 }
 
 #[cfg(test)]

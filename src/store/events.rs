@@ -35,6 +35,8 @@ pub struct StoredEvent {
     pub text: String,
     /// Whether the source has removed it.
     pub is_removed: bool,
+    /// Who may read it, where that is narrower than the thread's audience.
+    pub audience: Option<AudienceId>,
 }
 
 /// Returns the stored thread of an id.
@@ -103,7 +105,7 @@ pub fn put_thread(c: &Connection, thread: &Thread) -> Result<u64> {
 /// Returns the stored event of an id.
 pub fn find_event(c: &Connection, id: &EventId) -> Result<Option<StoredEvent>> {
     Ok(c.prepare_cached(
-        "SELECT seq, tid, text, removed FROM events WHERE connector = ?1 AND id = ?2",
+        "SELECT seq, tid, text, removed, audience FROM events WHERE connector = ?1 AND id = ?2",
     )?
     .query_row(params![id.connector.as_str(), &*id.id], |row| {
         Ok(StoredEvent {
@@ -111,6 +113,7 @@ pub fn find_event(c: &Connection, id: &EventId) -> Result<Option<StoredEvent>> {
             tid: row.get(1)?,
             text: row.get(2)?,
             is_removed: row.get(3)?,
+            audience: row.get::<_, Option<u64>>(4)?.map(AudienceId),
         })
     })
     .optional()?)
@@ -167,6 +170,13 @@ pub fn append(c: &Connection, event: &Event, placing: Placing) -> Result<Option<
 pub fn replace_text(c: &Connection, seq: Seq, text: &str, aside: &str) -> Result<()> {
     c.prepare_cached("UPDATE events SET text = ?2, aside = ?3 WHERE seq = ?1")?
         .execute(params![seq.0, text, aside])?;
+    Ok(())
+}
+
+/// Replaces who may read an event.
+pub fn put_audience(c: &Connection, seq: Seq, audience: Option<AudienceId>) -> Result<()> {
+    c.prepare_cached("UPDATE events SET audience = ?2 WHERE seq = ?1")?
+        .execute(params![seq.0, audience.map(|audience| audience.0)])?;
     Ok(())
 }
 

@@ -70,6 +70,7 @@ fn every_key_stands_in_the_example() {
         "[connectors.x]\ntype = \"github\"",
         "[connectors.x]\ntype = \"imap\"",
         "[sinks.x]\ntype = \"smtp\"",
+        "[connectors.x]\ntype = \"jira\"",
         "[connectors.x]\ntype = \"mbox\"",
         "[connectors.x]\ntype = \"maildir\"",
         "[connectors.x]\ntype = \"tickets\"",

@@ -1,0 +1,214 @@
+//! Issues of Jira, of Cloud and of Data Center, and comments on them.
+//!
+//! Polling is complete by itself: every issue that changed is fetched whole, with its comments and its history, so that
+//! owners, states and labels come with who did it and when. `gather` decides what to ask, `normalize` is pure, `adf` and
+//! `wiki` turn Jira's two ways of writing into Markdown and back. Comments go out by [`comments`]; [`hooks`] knows what
+//! Jira calls out by itself.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::{Cursor, Fact, Page, Source, secret};
+use crate::http::{Http, Url};
+use crate::model::ConnectorId;
+
+pub mod adf;
+pub mod api;
+mod check;
+pub mod comments;
+mod gather;
+pub mod hooks;
+pub mod normalize;
+mod people;
+mod place;
+pub mod wiki;
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
+
+use api::{Client, Deployment};
+use comments::Comments;
+use gather::Gatherer;
+
+/// `type = "jira"`: projects.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JiraConfig {
+    /// Where people read issues: `https://team.atlassian.net`.
+    pub site: String,
+    /// Which Jira it is: `cloud` or `data-center`.
+    pub deployment: Deployment,
+    /// The mail address that an API token of Cloud belongs to; without it the token is sent as a bearer's (OAuth, and the
+    /// personal access tokens of Data Center).
+    pub user: Option<String>,
+    /// The environment variable that holds the token.
+    pub token_env: Option<String>,
+    /// A file that holds it instead, relative to the config; it is read again at every opening.
+    pub token_file: Option<PathBuf>,
+    /// The keys of the projects that are read; empty for all that the token's account sees.
+    pub projects: Vec<String>,
+    /// Who may read an issue that no security level narrows.
+    pub audience: Readers,
+    /// How many days back the first reading goes.
+    pub history_days: u32,
+    /// The id of a field for people where a suggested owner is put instead of making them the assignee, such as
+    /// `customfield_10050`.
+    pub owner_field: Option<String>,
+    /// Where the API is, where that is not the site: `https://api.atlassian.com/ex/jira/CLOUD_ID` for OAuth and scoped
+    /// tokens.
+    pub api_url: Option<String>,
+}
+
+/// Who may read an issue that no security level narrows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readers {
+    /// Those who take part in it: who reported it, owns it, commented on it or changed it.
+    #[default]
+    Participants,
+    /// Every configured member.
+    Everyone,
+}
+
+impl Default for JiraConfig {
+    fn default() -> Self {
+        JiraConfig {
+            site: String::new(),
+            deployment: Deployment::default(),
+            user: None,
+            token_env: None,
+            token_file: None,
+            projects: Vec::new(),
+            audience: Readers::default(),
+            history_days: 180,
+            owner_field: None,
+            api_url: None,
+        }
+    }
+}
+
+impl JiraConfig {
+    /// Opens the projects; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When a key cannot be right or the token is not there.
+    pub fn open(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<JiraSource> {
+        let days = i64::from(self.history_days.max(1));
+        let history = SignedDuration::from_hours(24 * days);
+        let client = self.client(id, base, http)?;
+        Ok(JiraSource(Gatherer::new(client, id, self, history)))
+    }
+
+    /// Returns what the token may and may not see.
+    ///
+    /// # Errors
+    /// When Jira cannot be reached or does not accept the token.
+    pub async fn check(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Vec<Fact>> {
+        check::check(self, &self.client(id, base, http)?, http).await
+    }
+
+    /// Returns the way to write to issues.
+    ///
+    /// # Errors
+    /// As [`JiraConfig::open`].
+    pub fn comments(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Comments> {
+        let client = self.client(id, base, http)?;
+        Ok(Comments::new(client, self.owner_field.clone()))
+    }
+
+    fn client(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Client> {
+        let table = format!("connectors.{id}");
+        if self.site.is_empty() {
+            bail!("[{table}] names no site; add site = \"https://team.atlassian.net\"");
+        }
+        let is_key = |key: &String| {
+            key.starts_with(|c: char| c.is_ascii_alphabetic())
+                && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        if let Some(wrong) = self.projects.iter().find(|key| !is_key(key)) {
+            bail!("projects under [{table}]: {wrong:?} is no key of a project, such as \"CORE\"");
+        }
+        let is_field = |field: &String| {
+            field
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        if let Some(wrong) = self.owner_field.as_ref().filter(|field| !is_field(field)) {
+            bail!(
+                "owner_field under [{table}]: {wrong:?} is no id of a field, such as \"customfield_10050\""
+            );
+        }
+        if self.user.is_some() && self.deployment == Deployment::DataCenter {
+            bail!(
+                "user under [{table}]: Data Center takes a personal access token alone; leave it out"
+            );
+        }
+        let token = secret::named(
+            &table,
+            ("token_env", "token_file"),
+            self.token_env.as_deref(),
+            self.token_file.as_deref(),
+            base,
+        )?;
+        let address = |key: &str, text: &str| {
+            let text = format!("{}/", text.trim_end_matches('/'));
+            Url::parse(&text)
+                .with_context(|| format!("{key} under [{table}] is no address: {text}"))
+        };
+        let site = address("site", &self.site)?;
+        let api = match &self.api_url {
+            Some(api) => address("api_url", api)?,
+            None => site,
+        };
+        let credentials = (self.user.as_deref(), &token);
+        Ok(Client::new(
+            http,
+            &api,
+            &self.site,
+            credentials,
+            self.deployment,
+            id,
+        ))
+    }
+}
+
+/// How long one page may take to gather; what came until then is stored.
+const LONGEST_PAGE: Duration = Duration::from_secs(5);
+/// A page is full after this many events.
+const MAX_EVENTS: usize = 1_000;
+
+/// Projects that are being read.
+pub struct JiraSource(Gatherer);
+
+impl Source for JiraSource {
+    async fn fetch(&mut self, after: Option<&Cursor>) -> Result<Page> {
+        let gatherer = &mut self.0;
+        gatherer.start(after);
+        let mut page = Page::default();
+        let begun = tokio::time::Instant::now();
+        while page.events.len() < MAX_EVENTS && begun.elapsed() < LONGEST_PAGE {
+            let Some(history_before) = gatherer.next_history() else {
+                break;
+            };
+            page.history_before = Some(history_before);
+            match gatherer.step(&mut page).await {
+                Ok(()) => {}
+                // What came before is worth keeping; the next page meets the error again.
+                Err(_) if !page.events.is_empty() => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(gatherer.close(page, after))
+    }
+
+    /// A hook names the number of an issue, see [`hooks::hint_of`].
+    fn hint(&mut self, object: &str) {
+        self.0.hint(object);
+    }
+}
