@@ -172,7 +172,7 @@ macro_rules! connectors {
 impl ConnectorConfig {
     /// Returns whether the system can send hooks.
     pub fn sends_hooks(&self) -> bool {
-        matches!(self, Self::Github(_) | Self::Slack(_))
+        matches!(self, Self::Github(_) | Self::Jira(_) | Self::Slack(_))
     }
 
     /// Returns what a hook of this system says.
@@ -182,6 +182,7 @@ impl ConnectorConfig {
     pub fn heard(&self, delivery: &hooks::Delivery<'_>) -> Result<hooks::Heard, hooks::Refusal> {
         match self {
             Self::Github(_) => github::hooks::heard(delivery),
+            Self::Jira(_) => jira::hooks::heard(delivery),
             Self::Slack(_) => slack::hooks::heard(delivery),
             _ => Err(hooks::Refusal::Unsigned),
         }

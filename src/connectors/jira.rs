@@ -207,7 +207,7 @@ impl Source for JiraSource {
         Ok(gatherer.close(page, after))
     }
 
-    /// A hook names the number of an issue, see [`hooks::hint_of`].
+    /// A hook names the number of an issue, see [`hooks::heard`].
     fn hint(&mut self, object: &str) {
         self.0.hint(object);
     }

@@ -1,119 +1,135 @@
-//! What Jira calls out by itself: whether a call is Jira's, and which issue it is about. A hook is a hint; the issue is
-//! fetched again.
+//! Jira's webhooks: `X-Hub-Signature` (without `-256` in its name) over the raw body, `X-Atlassian-Webhook-Identifier` as
+//! the delivery's id, the same for each retry.
+//!
+//! Older Data Centers sign nothing and name no delivery: there the address that is registered ends with `?secret=…`.
 
-use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
-use sha2::Sha256;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-/// The header with the signature: Jira's has no `-256` in its name.
-pub const SIGNATURE_HEADER: &str = "x-hub-signature";
-/// The header with the delivery's name, the same for each retry.
-pub const DELIVERY_HEADER: &str = "x-atlassian-webhook-identifier";
+use crate::connectors::files::{hex, tolerant};
+use crate::connectors::hooks::{Delivery, Heard, Refusal};
+use crate::http::Url;
 
-/// What a hook is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hint {
-    /// The event, in Jira's word: `jira:issue_updated`, `comment_created`.
-    pub event: String,
-    /// The number of the issue to fetch again.
-    pub issue: String,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    issue: Issue,
 }
 
-/// Returns whether a call was signed with the secret. `body` are the bytes as they came, `signature` is what the header
-/// says. Takes as long for a wrong signature as for a right one.
-pub fn is_signed(secret: &[u8], body: &[u8], signature: &str) -> bool {
-    let Some(hex) = signature.trim().strip_prefix("sha256=") else {
-        return false;
-    };
-    let Some(given) = from_hex(hex) else {
-        return false;
-    };
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
-        return false;
-    };
-    mac.update(body);
-    !secret.is_empty() && mac.verify_slice(&given).is_ok()
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Issue {
+    #[serde(deserialize_with = "tolerant::text")]
+    id: String,
 }
 
-/// Returns what a hook is about; `None` for events that are about no issue.
-pub fn hint_of(body: &[u8]) -> Option<Hint> {
-    let hook: Value = serde_json::from_slice(body).ok()?;
-    let event = hook["webhookEvent"].as_str()?;
-    let issue = &hook["issue"]["id"];
-    let number = issue
-        .as_str()
-        .map(str::to_owned)
-        .or_else(|| issue.as_u64().map(|id| id.to_string()))?;
-    let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
-    is_number.then(|| Hint {
-        event: event.to_owned(),
-        issue: number,
+/// Returns what a delivery hints at: the number of an issue.
+///
+/// # Errors
+/// When it is not from who knows the secret.
+pub fn heard(delivery: &Delivery<'_>) -> Result<Heard, Refusal> {
+    match (delivery.header("x-hub-signature"), secret_in(delivery)) {
+        (Some(signature), _) => {
+            let hex = signature.strip_prefix("sha256=").ok_or(Refusal::Forged)?;
+            delivery.check_hex(hex, &[delivery.body])?;
+        }
+        (None, Some(given)) => delivery.check_plain(&given)?,
+        (None, None) => return Err(Refusal::Unsigned),
+    }
+    let body: Body = serde_json::from_slice(delivery.body).map_err(|_| Refusal::Unreadable)?;
+    let id = body.issue.id;
+    let is_number = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+    let name = delivery.header("x-atlassian-webhook-identifier");
+    let name = name.map_or_else(|| hex(&Sha256::digest(delivery.body)), str::to_owned);
+    Ok(Heard::Hint {
+        delivery: name,
+        objects: Some(id).filter(|_| is_number).into_iter().collect(),
     })
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
-        .collect()
+fn secret_in(delivery: &Delivery<'_>) -> Option<String> {
+    let url = Url::parse(&format!("http://x/?{}", delivery.query?)).ok()?;
+    let mut pairs = url.query_pairs();
+    pairs
+        .find(|(name, _)| name == "secret")
+        .map(|(_, value)| value.into_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use http::HeaderMap;
+    use secrecy::SecretString;
 
-    #[test]
-    fn only_what_was_signed_with_the_secret_is_believed() {
-        // The example of RFC 4231, number 2.
-        let (secret, body) = (b"Jefe", b"what do ya want for nothing?");
-        let right = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        assert!(is_signed(secret, body, right));
-        assert!(is_signed(secret, body, &right.replace("5bdc", "5BDC")));
-        for (secret, body, signature) in [
-            (&secret[..], &b"what do ya want for nothing!"[..], right),
-            (b"other", body, right),
-            (secret, body, &right[7..]),
-            (secret, body, "sha256="),
-            (
-                secret,
-                body,
-                "sha1=5bdcc146bf60754e6a042426089575c75a003f08",
-            ),
-            (secret, body, "sha256=é"),
-            (secret, body, ""),
-            (b"", body, right),
-        ] {
-            assert!(!is_signed(secret, body, signature), "{signature}");
+    use super::*;
+    use crate::connectors::hooks::signed;
+
+    const BODY: &[u8] =
+        br#"{"webhookEvent":"jira:issue_updated","issue":{"id":"10042","key":"CORE-1"}}"#;
+
+    fn ask(
+        signature: Option<String>,
+        query: Option<&str>,
+        name: Option<&str>,
+        body: &[u8],
+    ) -> Result<Heard, Refusal> {
+        let mut headers = HeaderMap::new();
+        if let Some(name) = name {
+            headers.insert("x-atlassian-webhook-identifier", name.parse().unwrap());
         }
+        if let Some(signature) = signature {
+            headers.insert("x-hub-signature", signature.parse().unwrap());
+        }
+        let secret = SecretString::from("hush & hush");
+        heard(&Delivery {
+            headers: &headers,
+            query,
+            body,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            secret: &secret,
+        })
     }
 
     #[test]
-    fn a_hook_says_which_issue_to_fetch_again() {
-        let hint = |body: &str| hint_of(body.as_bytes());
-        let expected = |event: &str| {
-            Some(Hint {
-                event: event.into(),
-                issue: "10042".into(),
+    fn only_what_is_signed_over_the_raw_bytes_is_heard() {
+        let sign = |secret: &str, body: &[u8]| Some(format!("sha256={}", signed(secret, &[body])));
+        let named = |body: &[u8]| ask(sign("hush & hush", body), None, Some("d-1"), body);
+        let hint = |objects: &[&str]| {
+            Ok(Heard::Hint {
+                delivery: "d-1".into(),
+                objects: objects.iter().map(|id| (*id).to_owned()).collect(),
             })
         };
+        assert_eq!(named(BODY), hint(&["10042"]));
         assert_eq!(
-            hint(r#"{"webhookEvent":"jira:issue_updated","issue":{"id":"10042","key":"CORE-1"}}"#),
-            expected("jira:issue_updated")
+            named(br#"{"webhookEvent":"comment_created","issue":{"id":10042},"comment":{}}"#),
+            hint(&["10042"])
         );
+        assert_eq!(named(br#"{"webhookEvent":"user_created"}"#), hint(&[]));
+        assert_eq!(named(br#"{"issue":{"id":"../x"}}"#), hint(&[]));
+        assert_eq!(named(b"{"), Err(Refusal::Unreadable));
+        let refused = |signature| ask(signature, None, Some("d-1"), BODY);
+        assert_eq!(refused(None), Err(Refusal::Unsigned));
+        assert_eq!(refused(sign("guess", BODY)), Err(Refusal::Forged));
+        assert_eq!(refused(sign("hush & hush", b"{}")), Err(Refusal::Forged));
+        assert_eq!(refused(Some("sha1=00".into())), Err(Refusal::Forged));
+    }
+
+    #[test]
+    fn a_data_center_that_signs_nothing_shows_the_secret_in_its_address() {
+        let heard = ask(None, Some("a=b&secret=hush+%26+hush"), None, BODY).unwrap();
+        let again = ask(None, Some("secret=hush%20%26%20hush"), None, BODY).unwrap();
+        assert_eq!(heard, again, "the same words are the same delivery");
         assert_eq!(
-            hint(r#"{"webhookEvent":"comment_created","issue":{"id":10042},"comment":{}}"#),
-            expected("comment_created")
+            ask(None, Some("secret=guess"), None, BODY),
+            Err(Refusal::Forged)
         );
-        for other in [
-            r#"{"webhookEvent":"user_created","user":{}}"#,
-            r#"{"webhookEvent":"jira:issue_updated","issue":{"id":"../x"}}"#,
-            r#"{"issue":{"id":"1"}}"#,
-            "[",
-        ] {
-            assert_eq!(hint(other), None, "{other}");
-        }
+        assert_eq!(ask(None, Some("a=b"), None, BODY), Err(Refusal::Unsigned));
+        let forged = Some("sha256=00".to_owned());
+        let both = ask(forged, Some("secret=hush+%26+hush"), None, BODY);
+        assert_eq!(
+            both,
+            Err(Refusal::Forged),
+            "a signature that is there counts"
+        );
     }
 }

@@ -837,8 +837,7 @@ async fn a_hook_brings_an_issue_forward_that_the_index_does_not_know() {
         .comment(2, &on(23, "08:01"), "cy", "right now", json!({}));
     let before = here.log(0).len();
     let source = here.source.as_mut().unwrap();
-    let body = br#"{"webhookEvent":"comment_created","issue":{"id":"2","key":"CORE-2"}}"#;
-    source.hint(&hooks::hint_of(body).unwrap().issue);
+    source.hint("2");
     source.hint("../nonsense");
     here.sync_at(&on(23, "08:02")).await.unwrap();
     assert_eq!(here.log(before).len(), 1);
