@@ -1091,6 +1091,28 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
     }
 }
 
+#[tokio::test]
+async fn a_busy_endpoint_holds_up_no_other() {
+    let mut here = Here::new(true).await;
+    here.fake.open(1, &on(22, "09:00"), "Ana", "one");
+    here.fake
+        .fail("/search/jql", Fault::Status(429, "retry-after", "600"));
+    let error = format!("{:#}", here.sync_at(&on(23, "08:00")).await.unwrap_err());
+    assert!(
+        error.contains("allows no further calls before 2026-11-23T08:10:00Z"),
+        "{error}"
+    );
+    let tracker = here.tracker();
+    let ticket = ThreadId::new(&"jira".into(), "1");
+    let said = tracker.comment(&ticket, "suggest", &Markdown("Ana does".into()));
+    assert!(said.await.unwrap().is_changed);
+    assert_eq!(
+        here.fake.calls_with("/search/jql"),
+        1,
+        "and it is left alone until then"
+    );
+}
+
 #[test]
 fn a_table_that_cannot_be_right_is_refused() {
     let http = Http::new(Default::default(), Default::default());
