@@ -1104,8 +1104,9 @@ async fn a_busy_endpoint_holds_up_no_other() {
     );
     let tracker = here.tracker();
     let ticket = ThreadId::new(&"jira".into(), "1");
-    let said = tracker.comment(&ticket, "suggest", &Markdown("Ana does".into()));
-    assert!(said.await.unwrap().is_changed);
+    let text = Markdown("Ana does".into());
+    let said = tracker.comment(&ticket, "suggest", &text).await;
+    assert!(said.unwrap().is_changed);
     assert_eq!(
         here.fake.calls_with("/search/jql"),
         1,
