@@ -552,10 +552,14 @@ impl Site {
             ["comment", "list"] => {
                 assert_eq!(of("expand"), "properties");
                 let ids = body["ids"].as_array().ok_or(400_u16)?;
+                let ids: Vec<String> = ids.iter().map(Value::to_string).collect();
+                let is_wanted = |comment: &&Value| {
+                    let own = comment["id"].as_str().unwrap_or_default();
+                    ids.iter().any(|id| id == own)
+                };
                 let comments = self.issues.values().flat_map(|issue| &issue.comments);
-                let wanted =
-                    comments.filter(|comment| ids.iter().any(|id| comment["id"] == id.to_string()));
-                Ok(json!({ "values": wanted.cloned().collect::<Vec<_>>(), "isLast": true }))
+                let wanted: Vec<&Value> = comments.filter(is_wanted).collect();
+                Ok(json!({ "values": wanted, "isLast": true }))
             }
             ["comment", id, "properties", key] => {
                 let mut comments = self.issues.values().flat_map(|issue| &issue.comments);
