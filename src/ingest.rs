@@ -116,6 +116,7 @@ pub fn store_page(
         is_first,
         history_before: page.history_before,
         touched: BTreeMap::new(),
+        resealed: BTreeSet::new(),
         synced: Synced::default(),
         tids: HashMap::new(),
     };
@@ -125,6 +126,7 @@ pub fn store_page(
     for event in distinct(&page.events, &mut writer.synced.skipped) {
         writer.put_event(event)?;
     }
+    writer.note_audiences(page)?;
     let Writer {
         mut touched,
         mut synced,
@@ -167,6 +169,8 @@ struct Writer<'a> {
     is_first: bool,
     history_before: Option<Timestamp>,
     touched: BTreeMap<u64, Touched>,
+    /// Threads of which more or less may be read than before.
+    resealed: BTreeSet<ThreadId>,
     synced: Synced,
     tids: HashMap<ThreadId, (u64, ThreadKind, Option<crate::model::SpaceId>)>,
 }
@@ -178,6 +182,9 @@ impl Writer<'_> {
         self.tids
             .insert(thread.id.clone(), (tid, thread.kind, thread.space.clone()));
         let Some(stored) = stored else { return Ok(()) };
+        if stored.audience != audiences::intern(self.c, &thread.audience)? {
+            self.resealed.insert(thread.id.clone());
+        }
         if let (Some(before), Some(after)) = (&stored.ticket, &thread.ticket) {
             let told: Vec<&Event> = page
                 .events
@@ -211,10 +218,9 @@ impl Writer<'_> {
                     .transpose()?;
                 if audience != stored.audience {
                     events::put_audience(self.c, stored.seq, audience)?;
+                    self.resealed.insert(event.thread.clone());
                 }
-                // A comment that is kept to some from now on is found by them only: the index hears of it as of an edit.
-                let is_narrowed = audience.is_some() != stored.audience.is_some();
-                if is_narrowed || stored.text != event.text.0 {
+                if stored.text != event.text.0 {
                     let salt = events::count_changes(self.c, &event.id)?;
                     self.put_change(&compare::edited(event, salt))?;
                 }
@@ -227,6 +233,21 @@ impl Writer<'_> {
             ) => self.put_change(event),
             (_, None) => self.append(event, None).map(|_| ()),
         }
+    }
+
+    /// Tells the index, by the log, of threads that other people may read now. Nobody is briefed about that.
+    fn note_audiences(&mut self, page: &Page) -> Result<()> {
+        for thread in std::mem::take(&mut self.resealed) {
+            let mut told = page.events.iter();
+            if told.any(|event| event.thread == thread && event.kind == EventKind::AudienceChanged)
+            {
+                continue;
+            }
+            let base = crate::model::EventId::new(&thread.connector, thread.id.clone());
+            let salt = events::count_changes(self.c, &base)?;
+            self.append(&compare::audience_changed(&thread, salt, self.now), None)?;
+        }
+        Ok(())
     }
 
     /// Stores an event about an earlier event, and what it does to it.

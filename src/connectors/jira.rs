@@ -20,12 +20,14 @@ pub mod adf;
 pub mod api;
 mod check;
 pub mod comments;
+mod deliver;
 mod gather;
 pub mod hooks;
 pub mod normalize;
 mod people;
 mod place;
 pub mod wiki;
+pub mod wire;
 
 #[cfg(test)]
 pub(crate) mod fake;

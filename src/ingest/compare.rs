@@ -75,6 +75,16 @@ pub fn missing_changes(
         .collect()
 }
 
+/// Returns the event of a thread in which somebody may read more or less than before.
+pub fn audience_changed(thread: &ThreadId, salt: u64, now: Timestamp) -> Event {
+    change_event(
+        thread,
+        EventKind::AudienceChanged,
+        &format!("audience{salt}"),
+        now,
+    )
+}
+
 /// Returns the event of an item whose text the source has replaced, with the id `<item>~<hash8>`.
 pub fn edited(base: &Event, salt: u64) -> Event {
     let id = changed_id(&base.id.id, &format!("{}{salt}", base.text.0));

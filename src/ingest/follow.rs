@@ -240,9 +240,12 @@ mod tests {
     use daybrief_index::{Options, Query};
 
     use super::*;
+    use crate::connectors::files::bare_event;
     use crate::connectors::{Cursor, Page, Source};
     use crate::ingest;
-    use crate::model::{Audience, Event, EventId, Markdown, ThreadId, ThreadKind};
+    use crate::model::{
+        Audience, ConnectorId, Event, EventId, Handle, Markdown, ThreadId, ThreadKind,
+    };
 
     /// One conversation that everyone may read.
     struct Talk(Vec<Event>);
@@ -408,5 +411,85 @@ mod tests {
         assert!(end.starts_with("many") || end.starts_with("words"), "{end}");
         assert!(end.len() <= OVERLAP);
         assert!(end_of(&"検".repeat(500)).len() <= OVERLAP + 3);
+    }
+
+    #[test]
+    fn what_others_may_read_now_is_put_into_the_index_again() {
+        let id = ConnectorId::new("tracker");
+        let page = |readers: &[&str], narrow: bool| {
+            let handles = |names: &[&str]| {
+                names
+                    .iter()
+                    .map(|name| Handle::new(&id, *name))
+                    .collect::<std::collections::BTreeSet<_>>()
+            };
+            let thread = ThreadId::new(&id, "1");
+            let event = |name: &str, kind| Event {
+                text: Markdown(format!("words of {name}")),
+                ..bare_event(
+                    EventId::new(&id, name),
+                    thread.clone(),
+                    kind,
+                    jiff::Timestamp::UNIX_EPOCH,
+                )
+            };
+            let mut comment = event("1-c1", EventKind::Posted);
+            comment.audience = narrow.then(|| Audience::Only(handles(&["cy"])));
+            Page {
+                threads: vec![Thread {
+                    id: thread.clone(),
+                    kind: ThreadKind::Ticket,
+                    space: None,
+                    title: "t".into(),
+                    url: String::new(),
+                    audience: Audience::Only(handles(readers)),
+                    participants: Default::default(),
+                    ticket: None,
+                }],
+                events: vec![event("1", EventKind::Opened), comment],
+                ..Page::default()
+            }
+        };
+        let store = Store::in_memory().unwrap();
+        let put = |readers: &[&str], narrow: bool| {
+            let page = page(readers, narrow);
+            let id = id.clone();
+            let now = jiff::Timestamp::UNIX_EPOCH;
+            store
+                .write_now(|c| {
+                    let before = events::last_seq(c)?;
+                    ingest::store_page(c, &id, &page, &Roster::default(), now, true)?;
+                    let steps = steps_after(c, before, 99)?;
+                    let mut ops = Vec::new();
+                    for step in &steps {
+                        ops.extend(ops_of(c, step, &Roster::default())?);
+                    }
+                    let put = ops.into_iter().filter_map(|op| match op {
+                        Op::Put(passage) => Some((passage.event, passage.audience.0)),
+                        _ => None,
+                    });
+                    Ok(put.collect::<Vec<_>>())
+                })
+                .unwrap()
+        };
+        let both = |opened: u64, comment: u64| {
+            vec![
+                ("tracker/1".to_owned(), opened),
+                ("tracker/1-c1".to_owned(), comment),
+            ]
+        };
+        assert_eq!(put(&["ana"], false), both(1, 1));
+        assert_eq!(put(&["ana"], false), []);
+        assert_eq!(
+            put(&["ana", "bo"], false),
+            both(2, 2),
+            "one takes part from now on"
+        );
+        assert_eq!(
+            put(&["ana", "bo"], true),
+            both(2, 3),
+            "one comment is kept to some"
+        );
+        assert_eq!(put(&["ana", "bo"], false), both(2, 2));
     }
 }

@@ -6,7 +6,8 @@ use anyhow::Result;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::api::{Client, Deployment, JiraError, Project, User};
+use super::api::{Client, Deployment, JiraError};
+use super::wire::{Project, User};
 use super::{Fact, JiraConfig, Readers};
 use crate::http::Http;
 
@@ -148,8 +149,18 @@ async fn projects(client: &Client) -> Result<Vec<Project>, JiraError> {
 
 async fn of_project(client: &Client, project: &Project) -> Result<Vec<Fact>, JiraError> {
     let keys: Vec<&str> = PERMISSIONS.iter().map(|(key, ..)| *key).collect();
-    let have = granted(client, &keys, Some(&project.key)).await?;
     let mut facts = vec![Fact::Fine(format!("project {} is read", project.key))];
+    let have = match granted(client, &keys, Some(&project.key)).await {
+        Ok(have) => have,
+        Err(JiraError::Missing { .. }) => {
+            facts.push(Fact::Note(format!(
+                "project {}: this Jira does not say what the token's account may do; try `suggest --post` on one issue",
+                project.key
+            )));
+            return Ok(facts);
+        }
+        Err(error) => return Err(error),
+    };
     for (key, name, lost) in PERMISSIONS {
         if !have.contains(key) {
             facts.push(Fact::Note(format!(

@@ -10,10 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{
-    Client, Comment, Fields, Histories, History, Issue, JiraError, Property, User, time,
-};
-use super::gather::all_comments;
+use super::api::{Client, JiraError};
+use super::deliver::all_comments;
+use super::wire::{Comment, Fields, Histories, History, Issue, Property, User, time};
 use super::{adf, wiki};
 use crate::connectors::Tracker;
 use crate::connectors::tracker::{

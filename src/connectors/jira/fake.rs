@@ -48,6 +48,8 @@ pub struct Site {
     pub issues: BTreeMap<u64, Issue>,
     /// Issues that the account cannot see.
     pub hidden: BTreeSet<u64>,
+    /// A search shows neither comments nor histories.
+    pub is_terse: bool,
     /// Who may read an issue that a level narrows; missing where the account may not know.
     pub viewers: BTreeMap<u64, Vec<&'static str>>,
     /// Groups and roles with their people; missing where the account may not know.
@@ -84,6 +86,7 @@ impl Fake {
             index_delay: SignedDuration::ZERO,
             issues: BTreeMap::new(),
             hidden: BTreeSet::new(),
+            is_terse: false,
             viewers: BTreeMap::new(),
             circles: BTreeMap::new(),
             assignable: vec!["ana", "bo"],
@@ -498,7 +501,12 @@ impl Site {
                     .iter()
                     .map(|(id, _)| {
                         let mut shown = self.shown(*id, 1_000);
-                        shown["changelog"] = json!({ "histories": self.issues[id].histories });
+                        if self.is_terse {
+                            shown["fields"]["comment"] = Value::Null;
+                        } else {
+                            let histories = &self.issues[id].histories;
+                            shown["changelog"] = json!({ "histories": histories });
+                        }
                         shown
                     })
                     .collect();

@@ -6,26 +6,18 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::api::{
-    Client, Comment, Comments, FIELDS, History, Issue, JiraError, User, Visibility, time,
-};
-use super::normalize::{IssueReaders, Known, Normalized, circle_of, normalize, person, space_of};
+use super::api::{Client, JiraError};
+use super::normalize::{circle_of, person};
 use super::people::{self, Circles};
-use super::place::{self, KnownIssue, MISSED, OVERLAP, SETTLED, Stand, WATCHED};
+use super::place::{self, OVERLAP, SETTLED, Stand};
+use super::wire::{FIELDS, History, Issue, User, Visibility, time};
 use super::{Cursor, JiraConfig, Page, Readers};
-use crate::connectors::Skipped;
-use crate::connectors::files::{self, bare_event};
-use crate::model::{
-    ANYONE, Audience, ConnectorId, Event, EventId, EventKind, Handle, Space, SpaceId, Thread,
-    ThreadId, ThreadKind,
-};
+use crate::connectors::files;
+use crate::model::{ANYONE, ConnectorId, Handle, Space, SpaceId};
 
 /// How many issues are listed and fetched at once.
 const ISSUES: usize = 100;
-/// How many comments are fetched at once.
-const COMMENTS: usize = 100;
 /// What is read of an issue's history.
 const HISTORY_FIELDS: [&str; 5] = ["status", "assignee", "priority", "labels", "duedate"];
 /// How often roles and groups are asked for.
@@ -33,34 +25,34 @@ const CIRCLES_EVERY: SignedDuration = SignedDuration::from_mins(15);
 
 /// Reads issues. It may be dropped and taken up at any await.
 pub struct Gatherer {
-    client: Client,
-    id: ConnectorId,
+    pub(super) client: Client,
+    pub(super) id: ConnectorId,
     projects: Vec<String>,
-    readers: Readers,
+    pub(super) readers: Readers,
     history: SignedDuration,
     run: Option<Run>,
     /// Data Center's logins by the names that histories use.
-    logins: BTreeMap<String, String>,
+    pub(super) logins: BTreeMap<String, String>,
     /// Issues that something was said about.
     hints: BTreeSet<String>,
 }
 
 /// A pass, kept between its pages.
-struct Run {
+pub(super) struct Run {
     after: Option<Cursor>,
-    stand: Stand,
-    begun_at: Timestamp,
-    phase: Phase,
+    pub(super) stand: Stand,
+    pub(super) begun_at: Timestamp,
+    pub(super) phase: Phase,
     /// Whose token it is.
-    me: User,
-    circles: Circles,
+    pub(super) me: User,
+    pub(super) circles: Circles,
     /// What happened before this is history.
     history_before: Timestamp,
 }
 
 /// What is asked next.
 #[derive(Default)]
-enum Phase {
+pub(super) enum Phase {
     /// Whose token it is, and who is in the roles and groups that matter.
     #[default]
     Readers,
@@ -84,7 +76,7 @@ enum Phase {
 
 /// A page of the listing, whose issues are on their way.
 #[derive(Clone, Debug, Default)]
-struct Listed {
+pub(super) struct Listed {
     /// Its last change.
     newest: i64,
     /// Cloud: the token of the next page.
@@ -237,40 +229,17 @@ impl Gatherer {
         Ok(())
     }
 
-    /// Delivers the first issue of the phase; returns whether there was one.
-    async fn deliver_next(&mut self, run: &mut Run, page: &mut Page) -> Result<bool, JiraError> {
-        let (Phase::Deliver(issues, histories, _)
-        | Phase::Again(issues, histories)
-        | Phase::DeliverHinted(issues, histories)) = &run.phase
-        else {
-            return Ok(false);
-        };
-        let Some(issue) = issues.front().cloned() else {
-            return Ok(false);
-        };
-        let past = histories.get(&issue.id).cloned().unwrap_or_default();
-        let delivered = self.deliver(run, &issue, past, page).await;
-        let is_fatal = matches!(&delivered, Err(error) if !error.is_about_place());
-        if let Phase::Deliver(issues, ..)
-        | Phase::Again(issues, _)
-        | Phase::DeliverHinted(issues, _) = &mut run.phase
-            && !is_fatal
-        {
-            issues.pop_front();
-        }
-        skip_lost(delivered, &issue, page)?;
-        Ok(true)
-    }
-
     /// Asks whose token it is, and who is in the roles and groups that comments are kept to.
     async fn read_readers(&mut self, run: &mut Run, page: &mut Page) -> Result<(), JiraError> {
         // A search by nobody finds nothing and fails for nobody: this is where a token that has run out shows.
         run.me = self.client.get("myself", "myself", &[]).await?;
         page.people.extend(person(&run.me, &self.id));
-        let mode = match self.readers {
+        let readers = match self.readers {
             Readers::Everyone => "everyone",
             Readers::Participants => "participants",
         };
+        // What a project that is named later had before is read too.
+        let mode = format!("{readers} {}", self.projects.join(" "));
         let now = run.begun_at;
         if run.stand.since == 0 {
             run.stand.begin_again(now, self.history);
@@ -279,7 +248,7 @@ impl Gatherer {
             if !run.stand.mode.is_empty() {
                 run.stand.begin_again(now, self.history);
             }
-            run.stand.mode = mode.to_owned();
+            run.stand.mode = mode;
             let projects: Vec<(String, String)> = run.stand.projects.clone().into_iter().collect();
             for (number, key) in projects {
                 page.spaces.push(self.space(&number, &key));
@@ -303,7 +272,7 @@ impl Gatherer {
     }
 
     /// Returns a project's space. Its members are everybody or nobody: those of an issue stand with the issue.
-    fn space(&self, number: &str, key: &str) -> Space {
+    pub(super) fn space(&self, number: &str, key: &str) -> Space {
         let members = match self.readers {
             Readers::Everyone => [Handle::new(&self.id, ANYONE)].into(),
             Readers::Participants => BTreeSet::new(),
@@ -316,7 +285,7 @@ impl Gatherer {
     }
 
     /// Asks who is in a role or a group, once a pass.
-    async fn read_circle(
+    pub(super) async fn read_circle(
         &self,
         run: &mut Run,
         circle: &Visibility,
@@ -437,12 +406,10 @@ impl Gatherer {
             return Ok(Default::default());
         }
         if !self.client.is_cloud() {
-            let found = self.search_server(&place::these(ids), 0).await;
-            let issues = match found {
-                Ok(found) => found.issues,
+            let issues = match self.search_whole(&place::these(ids)).await {
                 // A question that names an issue which is gone is refused as a whole.
                 Err(JiraError::Misunderstood { .. }) => self.fetch_each(ids).await?,
-                Err(error) => return Err(error),
+                other => other?,
             };
             let histories = histories_of(&issues.iter().cloned().collect());
             return Ok((issues, histories));
@@ -473,6 +440,19 @@ impl Gatherer {
             token = logs.next_page_token;
             if token.is_none() {
                 return Ok((found.issues, histories));
+            }
+        }
+    }
+
+    /// Asks for all that a question finds; a server may show less at once than it is asked for.
+    async fn search_whole(&self, jql: &str) -> Result<Vec<Issue>, JiraError> {
+        let mut issues = Vec::new();
+        loop {
+            let found = self.search_server(jql, issues.len()).await?;
+            let is_over = found.issues.is_empty();
+            issues.extend(found.issues);
+            if is_over || issues.len() >= found.total {
+                return Ok(issues);
             }
         }
     }
@@ -512,221 +492,6 @@ impl Gatherer {
         }
         Ok(Phase::Again(issues.into(), histories))
     }
-
-    fn miss_all_but(&self, found: &[Issue], wanted: &[String], run: &mut Run, page: &mut Page) {
-        let found: BTreeSet<&String> = found.iter().map(|issue| &issue.id).collect();
-        for id in wanted.iter().filter(|id| !found.contains(id)) {
-            self.miss(run, id, page);
-        }
-    }
-
-    /// Notes that an issue is not there: nobody reads it any more, and after a while its words are forgotten too. It may
-    /// have been deleted, or the token's account may have lost sight of it for an hour.
-    fn miss(&self, run: &mut Run, id: &str, page: &mut Page) {
-        let now = run.begun_at;
-        let Some(known) = run.stand.known.get_mut(id) else {
-            return;
-        };
-        let thread = ThreadId::new(&self.id, id);
-        known.print.clear();
-        let since = *known.missing.get_or_insert(now.as_millisecond());
-        page.threads.push(Thread {
-            id: thread.clone(),
-            kind: ThreadKind::Ticket,
-            space: None,
-            title: String::new(),
-            url: String::new(),
-            audience: Audience::Only(BTreeSet::new()),
-            participants: BTreeSet::new(),
-            ticket: None,
-        });
-        if now.as_millisecond() - since < MISSED.as_millis() as i64 {
-            return;
-        }
-        if let Some(known) = run.stand.known.remove(id) {
-            run.stand.recent.remove(id);
-            let said = known.comments.into_iter().chain([id.to_owned()]);
-            page.events
-                .extend(said.map(|of| self.deleted(&of, &thread, now)));
-        }
-    }
-
-    /// Puts an issue with all that happened to it into the page, if anything of it is new.
-    async fn deliver(
-        &mut self,
-        run: &mut Run,
-        issue: &Issue,
-        histories: Vec<History>,
-        page: &mut Page,
-    ) -> Result<(), JiraError> {
-        let now = run.begun_at;
-        let comments = self.comments_of(issue).await?;
-        let readers = match (&issue.fields.security, self.readers) {
-            (Some(_), _) => people::readers_of(&self.client, &self.id, issue).await?,
-            (None, Readers::Everyone) => IssueReaders::Project,
-            (None, Readers::Participants) => IssueReaders::Participants,
-        };
-        let project = issue.fields.project.id.clone();
-        let mut circles = Circles::new();
-        for circle in comments
-            .iter()
-            .filter_map(|comment| comment.visibility.as_ref())
-        {
-            let circle = scoped(circle, &project);
-            self.read_circle(run, &circle, &project, page).await?;
-            if let Some(members) = run.circles.get(&circle) {
-                circles.insert(circle.clone(), members.clone());
-            }
-            run.stand.circles.insert(from_circle(&circle, &project));
-        }
-        let comments: Vec<Comment> = comments
-            .into_iter()
-            .map(|mut comment| {
-                comment.visibility = comment.visibility.map(|circle| scoped(&circle, &project));
-                comment
-            })
-            .collect();
-        let ours = self.ours_among(run, &comments).await?;
-        if !self.client.is_cloud() {
-            self.learn_logins(issue, &comments, &histories).await?;
-        }
-        let known = Known {
-            id: &self.id,
-            deployment: self.client.deployment,
-            url: self.client.link(&issue.key),
-            logins: &self.logins,
-            ours: &ours,
-            readers,
-            circles: &circles,
-        };
-        let normalized = match normalize(issue, &comments, &histories, &known) {
-            Ok(normalized) => normalized,
-            Err(reason) => {
-                let at = if issue.key.is_empty() {
-                    &issue.id
-                } else {
-                    &issue.key
-                };
-                page.skipped.push(Skipped {
-                    at: at.clone(),
-                    reason,
-                });
-                return Ok(());
-            }
-        };
-        let updated = millis(&issue.fields.updated).unwrap_or(now.as_millisecond());
-        let print = print_of(&normalized);
-        let before = run.stand.known.get(&issue.id).cloned().unwrap_or_default();
-        let ids: BTreeSet<String> = normalized
-            .events
-            .iter()
-            .filter(|event| event.kind == EventKind::Posted)
-            .map(|event| event.id.id.to_string())
-            .collect();
-        // What the index knows of it: a change that it does not know yet is listed once it does.
-        run.stand.recent.insert(issue.id.clone(), updated);
-        let is_watched = updated >= now.saturating_sub(WATCHED).unwrap_or(now).as_millisecond();
-        if is_watched || run.stand.known.contains_key(&issue.id) {
-            let known = KnownIssue {
-                updated,
-                looked: now.as_millisecond(),
-                print: print.clone(),
-                comments: ids.clone(),
-                missing: None,
-            };
-            run.stand.known.insert(issue.id.clone(), known);
-        }
-        if before.print == print {
-            return Ok(());
-        }
-        let space = space_of(issue, &self.id);
-        let key = &issue.fields.project.key;
-        if run.stand.projects.get(&project) != Some(key) {
-            run.stand.projects.insert(project.clone(), key.clone());
-            page.spaces.push(self.space(&space.id, key));
-        }
-        let gone = before.comments.difference(&ids);
-        let gone = gone.map(|gone| self.deleted(gone, &normalized.thread.id, now));
-        page.events.extend(gone);
-        page.events.extend(normalized.events);
-        page.people.extend(normalized.people);
-        page.threads.push(normalized.thread);
-        Ok(())
-    }
-
-    fn deleted(&self, gone: &str, thread: &ThreadId, now: Timestamp) -> Event {
-        let of = EventId::new(&self.id, gone);
-        let id = EventId::new(&self.id, format!("{gone}~deleted"));
-        bare_event(id, thread.clone(), EventKind::Deleted { of }, now)
-    }
-
-    /// Returns all comments of an issue; the issue itself shows only some.
-    async fn comments_of(&self, issue: &Issue) -> Result<Vec<Comment>, JiraError> {
-        let shown = &issue.fields.comment;
-        if shown.comments.len() >= shown.total {
-            return Ok(shown.comments.clone());
-        }
-        all_comments(&self.client, &issue.id).await
-    }
-
-    /// Returns which comments we wrote ourselves; only those of the token's account are asked about.
-    async fn ours_among(
-        &self,
-        run: &Run,
-        comments: &[Comment],
-    ) -> Result<BTreeSet<String>, JiraError> {
-        let own = run.me.handle();
-        let is_own = |comment: &&Comment| {
-            let author = comment.author.as_ref().and_then(User::handle);
-            author.is_some() && author == own
-        };
-        let own: Vec<&Comment> = comments.iter().filter(is_own).collect();
-        super::comments::ours_among(&self.client, &own)
-            .await
-            .map(|ours| ours.into_keys().collect())
-    }
-
-    /// Finds out the logins that Data Center's histories mean: they name accounts in another way than everything else.
-    async fn learn_logins(
-        &mut self,
-        issue: &Issue,
-        comments: &[Comment],
-        histories: &[History],
-    ) -> Result<(), JiraError> {
-        let fields = &issue.fields;
-        let users = [&fields.reporter, &fields.creator, &fields.assignee]
-            .into_iter()
-            .flatten();
-        let users = users.chain(
-            comments
-                .iter()
-                .filter_map(|comment| comment.author.as_ref()),
-        );
-        let users = users.chain(histories.iter().filter_map(|past| past.author.as_ref()));
-        for user in users.filter(|user| !user.key.is_empty() && !user.name.is_empty()) {
-            self.logins.insert(user.key.clone(), user.name.clone());
-        }
-        let items = histories.iter().flat_map(|past| &past.items);
-        let items = items.filter(|item| item.id() == "assignee");
-        let named: BTreeSet<&String> = items
-            .flat_map(|item| [&item.from, &item.to])
-            .flatten()
-            .collect();
-        for key in named {
-            if self.logins.contains_key(key) {
-                continue;
-            }
-            let found: Result<User, JiraError> =
-                self.client.get("user", "user", &[("key", key)]).await;
-            let login = match found {
-                Ok(user) if !user.name.is_empty() => user.name,
-                Ok(_) | Err(JiraError::Missing { .. } | JiraError::Forbidden { .. }) => key.clone(),
-                Err(error) => return Err(error),
-            };
-            self.logins.insert(key.clone(), login);
-        }
-        Ok(())
-    }
 }
 
 impl Run {
@@ -763,28 +528,8 @@ impl Run {
     }
 }
 
-/// Returns all comments of an issue, page by page.
-pub async fn all_comments(client: &Client, issue: &str) -> Result<Vec<Comment>, JiraError> {
-    let path = format!("issue/{issue}/comment");
-    let mut all: Vec<Comment> = Vec::new();
-    loop {
-        let (start, size) = (all.len().to_string(), COMMENTS.to_string());
-        let query = [
-            ("startAt", start.as_str()),
-            ("maxResults", size.as_str()),
-            ("orderBy", "created"),
-        ];
-        let page: Comments = client.get("issue.comments", &path, &query).await?;
-        let is_over = page.comments.is_empty();
-        all.extend(page.comments);
-        if is_over || all.len() >= page.total {
-            return Ok(all);
-        }
-    }
-}
-
 /// Returns a role with the project it belongs to; a group is the same everywhere.
-fn scoped(circle: &Visibility, project: &str) -> Visibility {
+pub(super) fn scoped(circle: &Visibility, project: &str) -> Visibility {
     let mut circle = circle.clone();
     if circle.kind == "role" {
         circle.identifier = project.to_owned();
@@ -792,7 +537,7 @@ fn scoped(circle: &Visibility, project: &str) -> Visibility {
     circle
 }
 
-fn from_circle(circle: &Visibility, project: &str) -> String {
+pub(super) fn from_circle(circle: &Visibility, project: &str) -> String {
     format!(
         "{project}\t{}\t{}\t{}",
         circle.kind, circle.identifier, circle.value
@@ -809,11 +554,8 @@ fn to_circle(text: &str) -> Option<Visibility> {
 }
 
 fn histories_of(issues: &VecDeque<Issue>) -> HashMap<String, Vec<History>> {
-    let past = |issue: &Issue| issue.changelog.clone().unwrap_or_default().histories;
-    issues
-        .iter()
-        .map(|issue| (issue.id.clone(), past(issue)))
-        .collect()
+    let past = |issue: &Issue| Some((issue.id.clone(), issue.changelog.clone()?.histories));
+    issues.iter().filter_map(past).collect()
 }
 
 fn newest_of(issues: &[Issue]) -> i64 {
@@ -823,7 +565,7 @@ fn newest_of(issues: &[Issue]) -> i64 {
     updated.max().unwrap_or_default()
 }
 
-fn millis(value: &Value) -> Option<i64> {
+pub(super) fn millis(value: &Value) -> Option<i64> {
     time(value).map(Timestamp::as_millisecond)
 }
 
@@ -833,30 +575,6 @@ fn moment(millis: i64) -> Timestamp {
 
 fn minute_of(millis: i64) -> i64 {
     millis.div_euclid(60_000)
-}
-
-/// Returns a print of all that an issue says and of who may read it.
-fn print_of(normalized: &Normalized) -> String {
-    let said = format!("{:?}{:?}", normalized.thread, normalized.events);
-    files::hex(&Sha256::digest(said)).chars().take(16).collect()
-}
-
-/// An issue that was deleted meanwhile stops no other.
-fn skip_lost(
-    delivered: Result<(), JiraError>,
-    issue: &Issue,
-    page: &mut Page,
-) -> Result<(), JiraError> {
-    match delivered {
-        Err(JiraError::Missing { .. } | JiraError::Forbidden { .. }) => {
-            page.skipped.push(Skipped {
-                at: issue.key.clone(),
-                reason: "it was listed and is gone: deleted, or out of sight".into(),
-            });
-            Ok(())
-        }
-        other => other,
-    }
 }
 
 const _: () = assert!(

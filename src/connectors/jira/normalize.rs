@@ -7,8 +7,9 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::adf::{self, Words};
-use super::api::{Comment, Deployment, History, Issue, Item, Named, User, Visibility, time};
+use super::api::Deployment;
 use super::wiki;
+use super::wire::{Comment, History, Issue, Item, Named, User, Visibility, time};
 use crate::connectors::files::bare_event;
 use crate::model::{
     Audience, ConnectorId, Event, EventId, EventKind, Handle, Person, SpaceId, Thread, ThreadId,

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::api::{Client, Issue, JiraError, User, Visibility};
+use super::api::{Client, JiraError};
 use super::normalize::IssueReaders;
+use super::wire::{Issue, User, Visibility};
 use crate::model::{ConnectorId, Handle};
 
 /// Jira looks at no more accounts than this for one question.

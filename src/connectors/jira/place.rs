@@ -23,7 +23,7 @@ pub const MISSED: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Stand {
-    /// What the config says about readers; when that changes, everything is read again.
+    /// What the config says about readers and projects; when that changes, everything is read again.
     pub mode: String,
     /// Changes from here on are listed, in milliseconds; 0 before the first listing.
     pub since: i64,
