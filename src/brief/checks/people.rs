@@ -1,6 +1,7 @@
 //! V5: who a sentence is about, and whether they said what it says they said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::OnceLock;
 
 use super::words::{is_stop_word, stem};
 use crate::brief::digest::{Digest, DigestMessage};
@@ -10,10 +11,9 @@ const REPORTING: &str = "say said ask answer repli reply respond note think thou
 
 /// Returns whether a lower-case word reports what somebody said or thought.
 fn is_reporting(word: &str) -> bool {
-    let stem = stem(word);
-    REPORTING
-        .split(' ')
-        .any(|known| known == stem || known == word)
+    static WORDS: OnceLock<HashSet<&str>> = OnceLock::new();
+    let known = WORDS.get_or_init(|| REPORTING.split(' ').collect());
+    known.contains(word) || known.contains(&*stem(word))
 }
 
 /// Somebody a sentence is about.
@@ -140,31 +140,33 @@ pub fn named_in(text: &str, digest: &Digest, is_known: impl Fn(&str) -> bool) ->
     let mut found: Vec<Named> = Vec::new();
     for (at, word) in words.iter().enumerate() {
         let next = |step: usize| words.get(at + step).map(|word| word.text.to_lowercase());
-        let speaks = (1..=3)
-            .find_map(|step| {
-                let word = next(step)?;
-                if is_reporting(&word) {
-                    return Some(true);
-                }
-                // "Ana also says", "Ana then says", "Ana Vale says", "{p1} and {p2} agree".
-                let goes_on = matches!(
-                    word.as_str(),
-                    "also"
-                        | "then"
-                        | "later"
-                        | "again"
-                        | "and"
-                        | "further"
-                        | "now"
-                        | "finally"
-                        | "apparently"
-                ) || word.starts_with('{')
-                    || words
-                        .get(at + step)
-                        .is_some_and(|word| is_name_shaped(word.text));
-                if goes_on { None } else { Some(false) }
-            })
-            .unwrap_or(false);
+        let speaks = || {
+            (1..=3)
+                .find_map(|step| {
+                    let word = next(step)?;
+                    if is_reporting(&word) {
+                        return Some(true);
+                    }
+                    // "Ana also says", "Ana then says", "Ana Vale says", "{p1} and {p2} agree".
+                    let goes_on = matches!(
+                        word.as_str(),
+                        "also"
+                            | "then"
+                            | "later"
+                            | "again"
+                            | "and"
+                            | "further"
+                            | "now"
+                            | "finally"
+                            | "apparently"
+                    ) || word.starts_with('{')
+                        || words
+                            .get(at + step)
+                            .is_some_and(|word| is_name_shaped(word.text));
+                    if goes_on { None } else { Some(false) }
+                })
+                .unwrap_or(false)
+        };
         if let Some(slot) = word
             .text
             .strip_prefix('{')
@@ -180,7 +182,7 @@ pub fn named_in(text: &str, digest: &Digest, is_known: impl Fn(&str) -> bool) ->
                 found.push(Named {
                     word: slot.to_owned(),
                     people,
-                    speaks,
+                    speaks: speaks(),
                     is_slot: true,
                 });
             }
@@ -226,7 +228,7 @@ pub fn named_in(text: &str, digest: &Digest, is_known: impl Fn(&str) -> bool) ->
         found.push(Named {
             word: name.to_owned(),
             people,
-            speaks,
+            speaks: speaks(),
             is_slot: false,
         });
     }
