@@ -188,13 +188,33 @@ fn words_for(concern: &Concern<'_>, night: &Night, reader: &Reader<'_>) -> Strin
                 100.0 * first.probability
             )
         }
-        _ => match &said.duty {
-            Some((_, duty)) if *duty == reader.member.id => {
-                "nobody stands out, you are on duty".to_owned()
+        _ => {
+            // Whoever is likeliest is a start, with the number that says how little that means.
+            let likeliest: Vec<String> = said
+                .candidates
+                .iter()
+                .filter(|candidate| candidate.probability >= LEAST_CONCERN)
+                .take(2)
+                .map(|candidate| {
+                    let share = 100.0 * candidate.probability;
+                    format!("{} {share:.0} %", who(&candidate.member))
+                })
+                .collect();
+            let shortlist = if likeliest.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", likeliest.join(", "))
+            };
+            match &said.duty {
+                Some((_, duty)) if *duty == reader.member.id => {
+                    format!("nobody stands out{shortlist}, you are on duty")
+                }
+                Some((_, duty)) => {
+                    format!("nobody stands out{shortlist}, {} is on duty", name(duty))
+                }
+                None => format!("nobody stands out{shortlist}"),
             }
-            Some((_, duty)) => format!("nobody stands out, {} is on duty", name(duty)),
-            None => "nobody stands out".to_owned(),
-        },
+        }
     };
     let repeat = said
         .repeats
