@@ -18,10 +18,13 @@ use crate::schedule::{holidays, ics};
 use crate::server::ServerConfig;
 use crate::sinks::smtp::SmtpConfig;
 
+mod llm;
 mod locate;
 mod triage;
 
 pub use triage::TriageConfig;
+
+pub use llm::LlmConfig;
 
 /// The file that commands look for when none is named.
 pub const FILE_NAME: &str = "daybrief.toml";
@@ -57,6 +60,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// For how long what was said is kept.
     pub retention: RetentionConfig,
+    /// A model that words what the facts say.
+    pub llm: Option<LlmConfig>,
     /// What is read, typed.
     #[serde(skip)]
     pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
@@ -336,6 +341,9 @@ impl Config {
         }
         self.check_slack_sinks(path, text)?;
         self.check_smtp_sinks(path, text)?;
+        if let Some((key, fault)) = self.llm.as_ref().and_then(LlmConfig::fault) {
+            bail!("{}: {fault}", locate::place(path, text, &["llm", key]));
+        }
         for (id, team) in &self.teams {
             for member in &team.members {
                 if !self.members.contains_key(member) {

@@ -27,15 +27,17 @@ pub mod rows;
 pub mod steering;
 pub mod suggestions;
 pub mod tickets;
+pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
     include_str!("store/0004_topic_order.sql"),
     include_str!("store/0005_steering.sql"),
     include_str!("store/0006_suggestions.sql"),
+    include_str!("store/0007_words.sql"),
 ];
 
 /// The name of the database within the data folder.

@@ -23,6 +23,11 @@ pub fn start_log(verbose: u8, is_daemon: bool) {
         (_, _) => "debug",
     };
     let filter = EnvFilter::try_from_env("DAYBRIEF_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // The client of the model logs answers that it cannot read, word for word.
+    let filter = match "async_openai=off".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
