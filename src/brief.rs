@@ -6,6 +6,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use crate::llm::Llm;
 use crate::model::{
     Briefing, BriefingItem, Covered, EventKind, Gap, Handle, Learned, Member, Seq, ThreadId,
     ThreadKind, Waiting, Window,
@@ -30,6 +31,7 @@ pub mod steer;
 pub mod suggested;
 pub mod summarize;
 pub mod verify;
+pub mod words;
 
 use changes::news_of;
 use rank::{Ranked, Reader, Weights, rank};
@@ -107,6 +109,51 @@ pub fn briefing(
     style: &Style,
     gaps: Vec<Gap>,
 ) -> Result<Briefing> {
+    let (briefing, _) = of_night(c, member, roster, window, previous_upto, style, gaps)?;
+    Ok(briefing)
+}
+
+/// Makes the same briefing with the words that a model has written so far, and returns what it could still be asked.
+///
+/// # Errors
+/// When the store cannot be read.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a briefing is made of, and who words it"
+)]
+pub fn briefing_with_words(
+    c: &Connection,
+    member: &Member,
+    roster: &Roster,
+    window: Window,
+    previous_upto: Option<Learned>,
+    style: &Style,
+    gaps: Vec<Gap>,
+    llm: Option<&Llm>,
+) -> Result<(Briefing, Vec<words::Job>)> {
+    let (mut briefing, night) = of_night(c, member, roster, window, previous_upto, style, gaps)?;
+    let Some(llm) = llm else {
+        return Ok((briefing, Vec::new()));
+    };
+    let writing = words::Writing {
+        llm,
+        member,
+        roster,
+        style,
+    };
+    let missing = words::put_words(c, &writing, &mut briefing, &night)?;
+    Ok((briefing, missing))
+}
+
+fn of_night(
+    c: &Connection,
+    member: &Member,
+    roster: &Roster,
+    window: Window,
+    previous_upto: Option<Learned>,
+    style: &Style,
+    gaps: Vec<Gap>,
+) -> Result<(Briefing, Night)> {
     let look_back = Learned(days_before(window.after.0, LOOK_BACK_DAYS));
     let mut night = night_of(c, member, window, previous_upto, look_back)?;
     steer::obey(&mut night);
@@ -115,7 +162,8 @@ pub fn briefing(
     } else {
         closeness::closeness_of(c, member, &window, look_back)?
     };
-    Ok(written(&night, member, roster, &closeness, style, gaps))
+    let briefing = written(&night, member, roster, &closeness, style, gaps);
+    Ok((briefing, night))
 }
 
 /// Turns a night into a briefing; pure.

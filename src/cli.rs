@@ -20,6 +20,7 @@ mod feedback;
 mod index;
 mod init;
 mod output;
+mod prompts;
 mod replay;
 mod run;
 mod search;
@@ -97,6 +98,8 @@ enum Command {
     Eval(eval::Eval),
     /// Copy the store to a file, also while `run` is at work.
     Backup(backup::Backup),
+    /// Show, compare and try what a model is told.
+    Prompts(prompts::PromptsCommand),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
 }
@@ -165,6 +168,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Backtest(command) => command.run(global),
         Command::Eval(command) => command.run(global),
         Command::Backup(command) => command.run(global),
+        Command::Prompts(command) => command.run(global),
         Command::Completions(command) => command.run(),
         Command::Demo(command) => command.run(global),
     }

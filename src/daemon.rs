@@ -17,13 +17,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::brief::Style;
-use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver};
+use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver, made, time_for_words};
 use crate::brief::hear::hear;
+use crate::brief::words::{Asking, fill};
 use crate::clock::{Clock, LONGEST_SLEEP};
 use crate::config::RetentionConfig;
 use crate::connectors::{AnySource, ConnectorConfig, Source};
 use crate::http::Http;
 use crate::ingest::{self, follow};
+use crate::llm::Llm;
 use crate::metrics;
 use crate::model::{ConnectorId, Gap, Member, MemberId};
 use crate::roster::Roster;
@@ -79,6 +81,8 @@ pub struct Parts<S> {
     pub retention: RetentionConfig,
     /// Who looks after tickets without an owner.
     pub tickets: Tickets,
+    /// The model that words lines, if there is one.
+    pub llm: Option<Llm>,
 }
 
 /// A running daemon.
@@ -100,6 +104,7 @@ pub struct Daemon<S> {
     expired_at: Option<Timestamp>,
     health: Health,
     tickets: Tickets,
+    llm: Option<Llm>,
     clock: Clock,
     token: CancellationToken,
     /// When all sources were last looked at.
@@ -160,6 +165,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             expired_at: None,
             health: Health::default(),
             tickets: parts.tickets,
+            llm: parts.llm,
             clock,
             token,
             synced_at: None,
@@ -278,6 +284,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             self.brief(&member).await?;
         }
         self.expire(now).await?;
+        self.write_ahead().await?;
         self.follow().await?;
         self.next_event(now).await
     }
@@ -294,6 +301,69 @@ impl<S: ChatSink + Clone> Daemon<S> {
         let patience = patience.min(LONGEST_LOOK);
         let (store, roster) = (self.store.clone(), self.roster.clone());
         self.tickets.look(&store, &roster, now, patience).await
+    }
+
+    /// Asks the model about what the next members will read, so that nobody waits for it at the start of their day.
+    ///
+    /// What is new until then is asked again with the next reading; what is not there two minutes before stays a quote.
+    async fn write_ahead(&mut self) -> Result<()> {
+        let Some(llm) = self.llm.clone() else {
+            return Ok(());
+        };
+        let lead = SignedDuration::from_mins(i64::from(llm.config().lead_minutes));
+        let mut soon: Vec<(Timestamp, Member)> = self
+            .briefed()
+            .filter_map(|member| {
+                let start = schedule::next_start(member, self.clock.now())?.1;
+                Some((start, member.clone()))
+            })
+            .filter(|(start, _)| start.duration_since(self.clock.now()) <= lead)
+            .collect();
+        soon.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
+        let Some(first) = soon.first().map(|(start, _)| *start) else {
+            return Ok(());
+        };
+        for (start, member) in soon {
+            // Words take the real time, and what is still to do for one may not hold up the start of another.
+            let now = self.clock.now();
+            let within = time_for_words(&member, now)
+                .min(Duration::try_from(first.duration_since(now)).unwrap_or_default());
+            if within.is_zero() || start <= now || llm.is_resting() {
+                continue;
+            }
+            let with = self.delivering(&[]);
+            let written = async {
+                let (_, missing) = made(&with, &member, now).await?;
+                let asking = Asking {
+                    store: &self.store,
+                    llm: &llm,
+                    member: &member.id,
+                    within,
+                };
+                let asked = fill(&asking, missing).await?;
+                // Translations of what was just written.
+                let (_, missing) = made(&with, &member, now).await?;
+                if asked.kept > 0 {
+                    fill(&asking, missing).await?;
+                }
+                anyhow::Ok(asked)
+            };
+            let token = self.token.clone();
+            let asked = tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                asked = tokio::time::timeout(within, written) => asked,
+            };
+            match asked {
+                Ok(Ok(asked)) if asked.kept > 0 => {
+                    info!(member = %member.id, kept = asked.kept, left = asked.left, "Wrote ahead for {}: {} threads", member.id, asked.kept);
+                }
+                Ok(Ok(_)) | Err(_) => {}
+                Ok(Err(error)) => {
+                    warn!(member = %member.id, error = %format!("{error:#}"), "Nothing could be written ahead for {}; lines stay quotes", member.id);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Briefs one member whose day has started.
@@ -397,7 +467,12 @@ impl<S: ChatSink + Clone> Daemon<S> {
         let tries = self.store.read(deliveries::unsettled).await?;
         let tries = tries.into_iter().filter_map(|open| open.next_try_at);
         let held = self.held.values().map(|(_, until)| *until);
-        let events = tries.chain(held).chain(self.next_start(now));
+        let next_start = self.next_start(now);
+        let ahead = self.llm.as_ref().and_then(|llm| {
+            let lead = SignedDuration::from_mins(i64::from(llm.config().lead_minutes));
+            next_start?.checked_sub(lead).ok()
+        });
+        let events = tries.chain(held).chain(next_start).chain(ahead);
         Ok(events
             .filter(|at| *at > now)
             .fold(next_sync, Timestamp::min))
@@ -423,6 +498,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             style: &self.style,
             quiet_line: self.quiet_line,
             gaps,
+            llm: self.llm.as_ref(),
         }
     }
 

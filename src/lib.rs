@@ -73,6 +73,7 @@ pub mod clock;
 pub mod config;
 pub mod embedding;
 pub mod http;
+pub mod llm;
 pub mod lock;
 pub mod metrics;
 pub mod sinks;

@@ -564,6 +564,8 @@ pub struct BriefingItem {
     pub facts: String,
     /// The words of a model about it; empty when the quotes speak for themselves.
     pub summary: String,
+    /// What came of asking a model for these words; `None` when nobody asked.
+    pub wording: Option<Wording>,
     /// What it rests on, with the quotes.
     pub citations: Vec<Citation>,
     /// Why the reader sees it.
@@ -572,6 +574,23 @@ pub struct BriefingItem {
     pub answer_by: Option<AnswerBy>,
     /// Its rank.
     pub score: f32,
+}
+
+/// What came of asking a model for the words of a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wording {
+    /// The model.
+    pub by: String,
+    /// The prompt's name and hash.
+    pub prompt: String,
+    /// Names of the checks that the words passed.
+    pub passed: Vec<String>,
+    /// Names of the checks that raised a doubt and kept nothing back.
+    pub noted: Vec<String>,
+    /// Names of the checks that kept words away.
+    pub failed: Vec<String>,
+    /// Whether words are shown.
+    pub is_shown: bool,
 }
 
 /// The sections, in reading order.

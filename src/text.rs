@@ -6,6 +6,7 @@ pub mod asks;
 pub mod clean;
 pub mod conversations;
 pub mod eval;
+pub mod language;
 mod lines;
 mod memo;
 mod phrases;

@@ -13,7 +13,8 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use super::{Style, briefing, render, window_of};
+use super::{Style, briefing_with_words, render, window_of, words};
+use crate::llm::Llm;
 use crate::model::{
     AudienceId, Briefing, Citation, EventId, Gap, Learned, Member, Seq, ThreadRef, Window,
 };
@@ -26,6 +27,11 @@ use crate::text::stands_in;
 
 /// How long a sink may take; then it counts as failed.
 const LONGEST_SEND: Duration = Duration::from_secs(60);
+
+/// How long before a start words have to be there.
+const WORDS_BEFORE_START: SignedDuration = SignedDuration::from_mins(2);
+/// How long a briefing that is late anyway waits for words.
+const WORDS_WHEN_LATE: Duration = Duration::from_secs(30);
 
 /// How one attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +61,8 @@ pub struct Delivering<'a> {
     pub quiet_line: bool,
     /// What is missing this morning.
     pub gaps: &'a [Gap],
+    /// The model that words lines, if there is one.
+    pub llm: Option<&'a Llm>,
 }
 
 /// A briefing that is in the outbox and has not left.
@@ -64,6 +72,8 @@ pub struct Planned {
     pub briefing: Briefing,
     /// The end of the window before; what was learned since and happened before is late.
     previous_upto: Option<Learned>,
+    /// The end of the log when it was made.
+    made_at: Seq,
 }
 
 /// Delivers a member's briefing of this moment's work date, unless it is settled already.
@@ -98,26 +108,82 @@ pub async fn deliver<S: ChatSink>(
 /// # Errors
 /// When the store fails.
 pub async fn plan(with: &Delivering<'_>, member: &Member, now: Timestamp) -> Result<Planned> {
-    let (owned, roster, style, gaps) = (
+    let (mut planned, mut missing) = made(with, member, now).await?;
+    let begun = tokio::time::Instant::now();
+    // Words first, then translations of them; a briefing is complete before and without either.
+    for _ in 0..2 {
+        let within = time_for_words(member, now).saturating_sub(begun.elapsed());
+        let Some(llm) = with
+            .llm
+            .filter(|_| !missing.is_empty() && !within.is_zero())
+        else {
+            break;
+        };
+        let asking = words::Asking {
+            store: with.store,
+            llm,
+            member: &member.id,
+            within,
+        };
+        words::fill(&asking, missing).await?;
+        (planned, missing) = made(with, member, now).await?;
+    }
+    let made = planned.briefing.clone();
+    with.store.write(move |c| put_planned(c, &made)).await?;
+    Ok(planned)
+}
+
+/// Returns a briefing with the words there are, and what a model could still be asked.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn made(
+    with: &Delivering<'_>,
+    member: &Member,
+    now: Timestamp,
+) -> Result<(Planned, Vec<words::Job>)> {
+    let (owned, roster, style, gaps, llm) = (
         member.clone(),
         with.roster.clone(),
         *with.style,
         with.gaps.to_vec(),
+        with.llm.cloned(),
     );
-    let planned = with
-        .store
+    with.store
         .read(move |c| {
             let (window, previous_upto) = window_of(c, &owned, now)?;
-            let briefing = briefing(c, &owned, &roster, window, previous_upto, &style, gaps)?;
-            Ok(Planned {
+            let (briefing, missing) = briefing_with_words(
+                c,
+                &owned,
+                &roster,
+                window,
+                previous_upto,
+                &style,
+                gaps,
+                llm.as_ref(),
+            )?;
+            let planned = Planned {
                 briefing,
                 previous_upto,
-            })
+                made_at: events::last_seq(c)?,
+            };
+            Ok((planned, missing))
         })
-        .await?;
-    let made = planned.briefing.clone();
-    with.store.write(move |c| put_planned(c, &made)).await?;
-    Ok(planned)
+        .await
+}
+
+/// Returns how long a model may still be asked: until two minutes before the start. At the start there is no time; whoever
+/// is late anyway waits a little longer for better lines.
+pub fn time_for_words(member: &Member, now: Timestamp) -> Duration {
+    let start = schedule::day_start(member, schedule::work_date(member, now));
+    let left = start.duration_since(now).saturating_sub(WORDS_BEFORE_START);
+    if left.is_positive() {
+        return Duration::try_from(left).unwrap_or_default();
+    }
+    if now.duration_since(start) > WORDS_BEFORE_START {
+        return WORDS_WHEN_LATE;
+    }
+    Duration::ZERO
 }
 
 /// Checks a planned briefing against the store as it is now and marks it as handed over; `None` when nothing is left to
@@ -134,21 +200,35 @@ pub async fn begin(
     planned: Planned,
     now: Timestamp,
 ) -> Result<Option<Briefing>> {
-    let (owned, roster, style, quiet_line) = (
+    let (owned, roster, style, quiet_line, llm) = (
         member.clone(),
         with.roster.clone(),
         *with.style,
         with.quiet_line,
+        with.llm.cloned(),
     );
     with.store
         .write(move |c| {
             let Planned {
                 briefing: mut made,
                 previous_upto,
+                made_at,
             } = planned;
-            if still_standing(c, &owned, made.clone(), previous_upto)? != made {
+            // Words may rest on more of a message than its quote: when the log has moved they are held against it anew.
+            let is_worded = made.items.iter().any(|item| !item.summary.is_empty());
+            let has_moved = is_worded && events::last_seq(c)? != made_at;
+            if has_moved || still_standing(c, &owned, made.clone(), previous_upto)? != made {
                 let (window, gaps) = (made.window, std::mem::take(&mut made.gaps));
-                let again = briefing(c, &owned, &roster, window, previous_upto, &style, gaps)?;
+                let (again, _) = briefing_with_words(
+                    c,
+                    &owned,
+                    &roster,
+                    window,
+                    previous_upto,
+                    &style,
+                    gaps,
+                    llm.as_ref(),
+                )?;
                 made = still_standing(c, &owned, again, previous_upto)?;
                 put_planned(c, &made)?;
             }

@@ -25,6 +25,42 @@ pub fn replay(
     wanted: impl Fn(&MemberId) -> bool,
     mut show: impl FnMut(&Briefing) -> Result<()>,
 ) -> Result<()> {
+    for morning in mornings(c, roster, from, to, wanted)? {
+        show(&briefing(
+            c,
+            morning.member,
+            roster,
+            morning.window,
+            morning.previous_upto,
+            style,
+            Vec::new(),
+        )?)?;
+    }
+    Ok(())
+}
+
+/// A morning of the past.
+#[derive(Clone, Copy, Debug)]
+pub struct Morning<'a> {
+    /// Whose.
+    pub member: &'a Member,
+    /// What its briefing covers.
+    pub window: Window,
+    /// The end of the briefing before.
+    pub previous_upto: Option<Learned>,
+}
+
+/// Returns every morning between two dates, ordered by instant, then by member.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn mornings<'a>(
+    c: &Connection,
+    roster: &'a Roster,
+    from: Date,
+    to: Date,
+    wanted: impl Fn(&MemberId) -> bool,
+) -> Result<Vec<Morning<'a>>> {
     let upto_seq = events::last_seq(c)?;
     let mut mornings: Vec<(jiff::Timestamp, &Member, Date)> = Vec::new();
     for member in roster
@@ -42,23 +78,17 @@ pub fn replay(
         }
     }
     mornings.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
-    for (start, member, date) in mornings {
+    let morning = |(start, member, date): (jiff::Timestamp, &'a Member, Date)| {
         let before = schedule::last_workday_before(member, date);
-        let previous_upto = before.map(|before| Learned(schedule::day_start(member, before)));
-        let window = Window {
-            after: Learned(schedule::window_after(member, date)),
-            upto: Learned(start),
-            upto_seq,
-        };
-        show(&briefing(
-            c,
+        Morning {
             member,
-            roster,
-            window,
-            previous_upto,
-            style,
-            Vec::new(),
-        )?)?;
-    }
-    Ok(())
+            window: Window {
+                after: Learned(schedule::window_after(member, date)),
+                upto: Learned(start),
+                upto_seq,
+            },
+            previous_upto: before.map(|before| Learned(schedule::day_start(member, before))),
+        }
+    };
+    Ok(mornings.into_iter().map(morning).collect())
 }

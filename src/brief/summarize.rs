@@ -16,7 +16,8 @@ use crate::model::{
     Asked, BriefingItem, Citation, EventId, EventKind, ItemKind, Logged, Reason, Section, ThreadId,
     ThreadKind, ThreadRef, Topic,
 };
-use crate::text::{first_good_sentence, quote};
+use crate::roster::Roster;
+use crate::text::{first_good_sentence, language, quote};
 
 /// How many words a line may take for each of its parts; 0 = the part is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +154,7 @@ fn single(
         headline: headline_of(ranked, reader, lengths.title),
         facts: facts_of(ranked, reader),
         summary: String::new(),
+        wording: None,
         citations,
         reasons: ranked.reasons.clone(),
         answer_by: news.asks.first().and(ranked.answer_by),
@@ -215,6 +217,7 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
         headline,
         facts: parts.join(" · "),
         summary: String::new(),
+        wording: None,
         citations,
         reasons: reasons.into_iter().collect(),
         answer_by: line
@@ -444,6 +447,9 @@ fn facts_of(ranked: &Ranked<'_>, reader: &Reader<'_>) -> String {
             }
         ));
     }
+    if let Some(language) = foreign_language(ranked, reader) {
+        facts.push(format!("in {language}"));
+    }
     if ranked.is_carried
         && let Some(ask) = news.asks.first()
     {
@@ -451,6 +457,24 @@ fn facts_of(ranked: &Ranked<'_>, reader: &Reader<'_>) -> String {
         facts.push(format!("open since {}", date.strftime("%a %-d %b")));
     }
     facts.join(" · ")
+}
+
+/// Returns the language of the message that a line is about, if it is surely none that the reader reads.
+fn foreign_language(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Option<&'static str> {
+    let news = &ranked.news;
+    let asking = news.asks.first().and_then(|ask| {
+        let mut events = news.topic.events.iter();
+        events.find(|logged| logged.seq == ask.seq)
+    });
+    let about = asking.or(news.mentions.first().copied()).or_else(|| {
+        news.new
+            .iter()
+            .rev()
+            .find(|logged| logged.event.kind.is_said())
+            .copied()
+    })?;
+    let code = language::foreign_to(&about.event.text.0, &reader.member.languages)?;
+    language::name_of(code)
 }
 
 fn due_of(topic: &Topic) -> Option<jiff::civil::Date> {
@@ -713,6 +737,11 @@ fn is_call(word: &str) -> bool {
 
 /// Returns a citation of an event.
 pub fn citation_of(logged: &Logged, words: String, reader: &Reader<'_>) -> Citation {
+    citation_by(logged, words, reader.roster)
+}
+
+/// Returns a citation of an event, with everybody's names from the roster.
+pub fn citation_by(logged: &Logged, words: String, roster: &Roster) -> Citation {
     Citation {
         event: logged.event.id.clone(),
         at: logged.event.occurred_at,
@@ -720,7 +749,7 @@ pub fn citation_of(logged: &Logged, words: String, reader: &Reader<'_>) -> Citat
             .event
             .author
             .as_ref()
-            .map(|author| reader.roster.name_of(author)),
+            .map(|author| roster.name_of(author)),
         url: logged.event.url.clone(),
         quote: words,
         is_cut: false,

@@ -12,7 +12,7 @@ use super::run::sink_of;
 use super::site::Site;
 use super::{Global, output};
 use crate::brief::deliver::{Delivering, Outcome, deliver};
-use crate::brief::{briefing, render, window_of};
+use crate::brief::{briefing_with_words, render, window_of};
 use crate::lock::InstanceLock;
 use crate::model::{Briefing, Learned, Member, MemberId};
 use crate::schedule;
@@ -69,13 +69,14 @@ impl Brief {
             .as_deref()
             .map(|text| moment(text, member))
             .transpose()?;
-        let style = site.style();
+        let (style, llm) = (site.style(), site.llm());
         let briefing = site.store.read_now(|c| {
             let (mut window, previous) = window_of(c, member, now)?;
             if let Some(since) = since {
                 window.after = Learned(since.min(now));
             }
-            briefing(
+            // Words that the daemon has asked for; a command that only looks asks for none.
+            let (made, _) = briefing_with_words(
                 c,
                 member,
                 &site.roster,
@@ -83,7 +84,9 @@ impl Brief {
                 previous,
                 &style,
                 Vec::new(),
-            )
+                llm.as_ref(),
+            )?;
+            anyhow::Ok(made)
         })?;
         let format = if global.json {
             Format::Json
@@ -132,12 +135,14 @@ impl Brief {
             .store
             .read_now(|c| deliveries::delivery(c, &member.id, date))?;
         let style = site.style();
+        let llm = site.llm();
         let with = Delivering {
             store: &site.store,
             roster: &site.roster,
             style: &style,
             quiet_line: site.config.delivery.quiet_line,
             gaps: &[],
+            llm: llm.as_ref(),
         };
         let outcome = runtime.block_on(deliver(&with, member, &sink_of(&site, member)?, now))?;
         let was_settled = earlier.is_some_and(|earlier| earlier.is_settled());

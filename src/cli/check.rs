@@ -10,8 +10,10 @@ use serde_json::json;
 
 use super::site::Site;
 use super::{Global, output};
+use crate::clock::Clock;
 use crate::config::SinkConfig;
 use crate::connectors::Fact;
+use crate::llm::{Llm, Question};
 use crate::schedule::holidays;
 use crate::sinks::smtp::{Smtp, SmtpConfig};
 use crate::store::people;
@@ -62,6 +64,7 @@ impl Check {
                 }
             }
         }
+        model(&site, &mut findings)?;
         for team in site
             .roster
             .teams
@@ -98,6 +101,51 @@ impl Check {
             ExitCode::SUCCESS
         })
     }
+}
+
+/// Asks the model one short question, as a morning would.
+fn model(site: &Site, findings: &mut Findings) -> Result<()> {
+    let Some(config) = &site.config.llm else {
+        return Ok(());
+    };
+    let of = format!("model {}", config.model);
+    let llm = match Llm::open(config, &site.config.base, Clock::System) {
+        Ok(llm) => llm,
+        Err(error) => {
+            findings.add(
+                Level::Wrong,
+                of,
+                format!("{error:#}; until then every line is a quote"),
+            );
+            return Ok(());
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let question = Question {
+        purpose: "check".into(),
+        turns: vec![(
+            "user",
+            "Return a JSON object whose \"text\" is the word ready.".into(),
+        )],
+        schema: llm.prompts().get("headline").schema.clone(),
+        max_output_tokens: 30,
+    };
+    let limit = std::time::Duration::from_secs(config.timeout_secs);
+    match runtime.block_on(llm.ask(&question, limit)) {
+        Ok(_) => findings.add(
+            Level::Ok,
+            of,
+            format!("answers; asked for JSON by {}", llm.rung().name()),
+        ),
+        Err(failure) => findings.add(
+            Level::Wrong,
+            of,
+            format!("{failure}; until then every line is a quote"),
+        ),
+    }
+    Ok(())
 }
 
 fn connectors(site: &Site, findings: &mut Findings) -> Result<()> {

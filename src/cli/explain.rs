@@ -86,6 +86,42 @@ impl Explain {
     }
 }
 
+/// Returns who wrote a line, and what the checks of its words said.
+fn written_by(item: &BriefingItem, made: &Briefing) -> Vec<(&'static str, String)> {
+    let Some(wording) = &item.wording else {
+        let by = match made.written_by.as_str() {
+            "extractive" => "extractive",
+            _ => "extractive; the model was not asked about this line",
+        };
+        return vec![("written by:", by.to_owned())];
+    };
+    let list = |names: &[String]| plain(&names.join(", ")).into_owned();
+    let mut said = Vec::new();
+    if wording.is_shown {
+        said.push((
+            "written by:",
+            format!("{}, prompt {}", plain(&wording.by), plain(&wording.prompt)),
+        ));
+    } else {
+        said.push((
+            "written by:",
+            format!("extractive; {} was asked", plain(&wording.by)),
+        ));
+    }
+    if !wording.passed.is_empty() {
+        said.push(("passed:", list(&wording.passed)));
+    }
+    if !wording.noted.is_empty() {
+        said.push(("doubts:", list(&wording.noted)));
+    }
+    if !wording.failed.is_empty() {
+        said.push(("kept back:", list(&wording.failed)));
+    } else if !wording.is_shown {
+        said.push(("kept back:", "the model had nothing to say".to_owned()));
+    }
+    said
+}
+
 fn print(item: &BriefingItem, made: &Briefing, as_json: bool) -> Result<()> {
     let reasons: Vec<String> = item
         .reasons
@@ -123,7 +159,9 @@ fn print(item: &BriefingItem, made: &Briefing, as_json: bool) -> Result<()> {
         "  window:     {} to {}",
         made.window.after.0, made.window.upto.0
     ))?;
-    output::line(&format!("  written by: {}", made.written_by))?;
+    for (what, said) in written_by(item, made) {
+        output::line(&format!("  {what:<11} {said}"))?;
+    }
     for citation in &item.citations {
         let author = citation.author.as_deref().unwrap_or("somebody unnamed");
         output::line(&format!(

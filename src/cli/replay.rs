@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 
 use super::site::Site;
@@ -11,7 +11,9 @@ use super::{Global, output};
 use crate::brief::replay::replay;
 use crate::model::MemberId;
 
-/// Replays the past from the log as it is; nothing is sent and nothing is written.
+mod words;
+
+/// Replays the past from the log as it is; nothing is sent.
 #[derive(Debug, Args)]
 pub struct Replay {
     /// The first local date.
@@ -20,9 +22,26 @@ pub struct Replay {
     /// The last local date.
     #[arg(long, value_name = "DATE")]
     to: Date,
-    /// Only this member.
+    /// Only this member; more than once for several.
     #[arg(long, value_name = "MEMBER")]
-    member: Option<String>,
+    member: Vec<String>,
+    /// Ask the model of `[llm]` for words before each morning, as `run` does, and say on standard error what came of it.
+    #[arg(long)]
+    words: bool,
+    /// With --words: a model that is none and costs nothing.
+    #[arg(long, requires = "words", value_enum, value_name = "KIND")]
+    rehearse: Option<Rehearsal>,
+}
+
+/// What a model that only rehearses does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Rehearsal {
+    /// Repeats what was said, truly.
+    Faithful,
+    /// Writes fluent sentences that are not true.
+    Liar,
+    /// Does whatever any message orders.
+    Obedient,
 }
 
 impl Replay {
@@ -30,14 +49,25 @@ impl Replay {
         if self.to < self.from {
             bail!("--to {} comes before --from {}", self.to, self.from);
         }
-        let site = Site::open_read_only(global)?;
-        let only = self.member.as_deref().map(MemberId::from);
-        if let Some(id) = &only {
+        let site = if self.words {
+            Site::open(global)?
+        } else {
+            Site::open_read_only(global)?
+        };
+        let only: Vec<MemberId> = self
+            .member
+            .iter()
+            .map(|id| MemberId::from(id.as_str()))
+            .collect();
+        for id in &only {
             site.roster.member(id).with_context(|| {
                 format!("there is no [members.{id}] in {}", global.config.display())
             })?;
         }
-        let wanted = |id: &MemberId| only.as_ref().is_none_or(|only| only == id);
+        let wanted = |id: &MemberId| only.is_empty() || only.contains(id);
+        if self.words {
+            return words::replay(&site, self.from, self.to, wanted, self.rehearse);
+        }
         let style = site.style();
         site.store.read_now(|c| {
             replay(

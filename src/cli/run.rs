@@ -126,6 +126,7 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         warn!("{notice}");
     }
     let style = site.style();
+    let llm = site.llm();
     let sinks = site
         .roster
         .members
@@ -153,6 +154,7 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         sinks,
         style,
         quiet_line: site.config.delivery.quiet_line,
+        llm,
         sync_every: SignedDuration::from_mins(i64::from(site.config.delivery.sync_minutes)),
         retention: site.config.retention,
     })

@@ -7,12 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use daybrief_index::{Index, Rescorer};
 use jiff::Timestamp;
+use tracing::warn;
 
 use super::Global;
 use crate::brief::Style;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::{Http, Options};
+use crate::llm::Llm;
 use crate::roster::Roster;
 use crate::store::{Store, people};
 
@@ -122,6 +124,19 @@ impl Site {
             qdrant: self.config.qdrant.place()?,
             ..daybrief_index::Options::default()
         })
+    }
+
+    /// Returns the model of the configuration; without a table, or while it cannot be used, there is none and lines are
+    /// quotes.
+    pub fn llm(&self) -> Option<Llm> {
+        let config = self.config.llm.as_ref()?;
+        match Llm::open(config, &self.config.base, self.http.clock().clone()) {
+            Ok(llm) => Some(llm),
+            Err(error) => {
+                warn!(error = %format!("{error:#}"), "The model cannot be used; every line is a quote");
+                None
+            }
+        }
     }
 
     /// Returns what the team decided about its briefings.

@@ -65,6 +65,7 @@ fn every_key_stands_in_the_example() {
         "[teams.x]",
         "[search]",
         "[qdrant]",
+        "[llm]",
         "[connectors.x]\ntype = \"slack-export\"",
         "[connectors.x]\ntype = \"slack\"",
         "[connectors.x]\ntype = \"github\"",

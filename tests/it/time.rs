@@ -110,6 +110,7 @@ fn a_year_of_two_hundred_members_misses_and_doubles_nothing() {
         style: &style,
         quiet_line: true,
         gaps: &[],
+        llm: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -9,9 +9,12 @@ use daybrief::brief::replay::replay;
 use daybrief::brief::{Style, render, steer};
 use daybrief::clock::Clock;
 use daybrief::config::Config;
+use daybrief::config::LlmConfig;
 use daybrief::daemon::tickets::Tickets;
 use daybrief::daemon::{Daemon, Parts};
 use daybrief::http::{Http, Options as HttpOptions};
+use daybrief::llm::fake::Fake;
+use daybrief::llm::{Llm, stack_options};
 use daybrief::model::{Briefing, Heard, Member, MemberId, Verdict};
 use daybrief::roster::Roster;
 use daybrief::schedule;
@@ -115,6 +118,8 @@ pub struct World {
     /// What the network answers; files need none of it.
     pub pages: Pages,
     began: Timestamp,
+    /// The server that the daemon asks for words, and its table.
+    pub model: Option<(Fake, LlmConfig)>,
     daemon: Option<Daemon<Memory>>,
     runtime: tokio::runtime::Runtime,
     is_checked: bool,
@@ -136,6 +141,7 @@ impl World {
             quiet_line: true,
             pages: Pages::default(),
             began: at(now),
+            model: None,
             daemon: None,
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             is_checked: false,
@@ -330,8 +336,15 @@ impl World {
             sync_every: SignedDuration::from_mins(30),
             retention: config.retention,
             tickets: Tickets::new(watch, BTreeMap::new()),
+            llm: self.llm(),
         };
         Daemon::new(parts, self.clock.clone(), CancellationToken::new())
+    }
+
+    pub fn llm(&self) -> Option<Llm> {
+        let (fake, config) = self.model.as_ref()?;
+        let http = fake.http(stack_options(config), self.clock.clone());
+        Some(Llm::over(http, config, self.dir.path(), self.clock.clone()).unwrap())
     }
 
     /// Lets the daemon do what is due, again and again, until a moment.

@@ -9,7 +9,7 @@ use super::names::{kind_name, kind_of, reason_name, reason_of, section_name, sec
 use super::plain::is_hidden;
 use crate::model::{
     AnswerBy, Briefing, BriefingItem, Citation, ConnectorId, Covered, EventId, Gap, Learned,
-    MemberId, Reason, Seq, ThreadId, ThreadRef, Waiting, Window,
+    MemberId, Reason, Seq, ThreadId, ThreadRef, Waiting, Window, Wording,
 };
 
 /// Returns a briefing as JSON, with the text of the sources as it is: a program reads it, see [`json_line`].
@@ -98,6 +98,19 @@ struct ItemWire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer_by: Option<AnswerByWire>,
     score: f64,
+    /// What came of asking a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wording: Option<WordingWire>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WordingWire {
+    by: String,
+    prompt: String,
+    passed: Vec<String>,
+    noted: Vec<String>,
+    failed: Vec<String>,
+    shown: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -269,6 +282,7 @@ impl From<&BriefingItem> for ItemWire {
                 },
             ),
             score: shortest(item.score),
+            wording: item.wording.as_ref().map(WordingWire::from),
         }
     }
 }
@@ -319,7 +333,34 @@ impl ItemWire {
                 },
             ),
             score: self.score as f32,
+            wording: self.wording.map(WordingWire::wording),
         })
+    }
+}
+
+impl From<&Wording> for WordingWire {
+    fn from(wording: &Wording) -> Self {
+        WordingWire {
+            by: wording.by.clone(),
+            prompt: wording.prompt.clone(),
+            passed: wording.passed.clone(),
+            noted: wording.noted.clone(),
+            failed: wording.failed.clone(),
+            shown: wording.is_shown,
+        }
+    }
+}
+
+impl WordingWire {
+    fn wording(self) -> Wording {
+        Wording {
+            by: self.by,
+            prompt: self.prompt,
+            passed: self.passed,
+            noted: self.noted,
+            failed: self.failed,
+            is_shown: self.shown,
+        }
     }
 }
 

@@ -59,12 +59,21 @@ pub fn provenance(briefing: &Briefing) -> String {
             .filter(|item| !item.summary.trim().is_empty())
             .count(),
     };
+    let refused = briefing.items.iter().filter(|item| {
+        item.wording
+            .as_ref()
+            .is_some_and(|wording| !wording.is_shown && !wording.failed.is_empty())
+    });
+    let refused = match refused.count() {
+        0 => String::new(),
+        many => format!(" ({many} failed the checks)"),
+    };
     let explain = if briefing.items.is_empty() {
         ""
     } else {
         " · daybrief explain 1"
     };
-    format!("lines quoted: {quoted} · model text: {by_model}{explain}")
+    format!("lines quoted: {quoted} · model text: {by_model}{refused}{explain}")
 }
 
 /// Returns who wrote what is cited, if the source says.

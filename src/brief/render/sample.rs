@@ -80,6 +80,7 @@ pub fn item(
         headline: headline.into(),
         facts: String::new(),
         summary: String::new(),
+        wording: None,
         citations: Vec::new(),
         reasons: reasons.to_vec(),
         answer_by: None,

@@ -447,6 +447,7 @@ mod tests {
                 style: &style,
                 quiet_line: true,
                 gaps: &[],
+                llm: None,
             };
             let member: &Member = &self.roster.members[0];
             let now = at(MORNING) + SignedDuration::from_mins(minutes);
