@@ -66,6 +66,7 @@ pub fn line_of(night: &Night, reader: &Reader<'_>) -> Option<BriefingItem> {
         headline,
         facts: facts.join(" · "),
         summary: String::new(),
+        wording: None,
         citations: concerns
             .iter()
             .take(MOST_NAMED)

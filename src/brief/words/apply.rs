@@ -146,10 +146,21 @@ fn cited<'d>(
 }
 
 /// Returns whether words are little more than pieces of a source: then the source speaks for itself, between marks and
-/// under its author's name.
+/// under its author's name. Who says it does not count, or a copy with "says" before it would be none.
 fn is_copy(digest: &Digest, worded: &Worded) -> bool {
-    const LEAST_RUN: usize = 2;
-    let words = words_in(&worded.text);
+    const LEAST_RUN: usize = 3;
+    const SAYING: [&str; 14] = [
+        "says", "said", "say", "writes", "wrote", "asks", "asked", "reports", "reported", "notes",
+        "noted", "that", "about", "this",
+    ];
+    let names: BTreeSet<String> = cited(digest, worded)
+        .filter_map(|message| message.who)
+        .flat_map(|who| words_in(&digest.people[who].name))
+        .collect();
+    let words: Vec<String> = words_in(&worded.text)
+        .into_iter()
+        .skip_while(|word| names.contains(word) || SAYING.contains(&word.as_str()))
+        .collect();
     let mut covered = vec![false; words.len()];
     for message in cited(digest, worded) {
         let source = words_in(&message.source);
@@ -161,7 +172,7 @@ fn is_copy(digest: &Digest, worded: &Worded) -> bool {
                 })
                 .max()
                 .unwrap_or(0);
-            if longest >= LEAST_RUN {
+            if longest >= LEAST_RUN || longest == words.len() {
                 covered[at..at + longest].fill(true);
             }
         }

@@ -186,7 +186,7 @@ pub fn source_of(digest: &Digest) -> Value {
         .collect();
     let mut source = json!({ "kind": kind, "facts": digest.facts.lines(digest) });
     if !digest.title.is_empty() {
-        source["title"] = json!(digest.title);
+        source["title"] = json!(without_mail(&digest.title));
     }
     source["messages"] = json!(messages);
     source
@@ -196,7 +196,7 @@ fn message_json(digest: &Digest, message: &DigestMessage) -> Value {
     let mut value = json!({
         "n": message.n,
         "at": message.at.strftime("%d %b %H:%M").to_string(),
-        "text": message.text,
+        "text": without_mail(&message.text),
     });
     if let Some(who) = message.who {
         value["who"] = json!(digest.people[who].slot);
@@ -205,6 +205,21 @@ fn message_json(digest: &Digest, message: &DigestMessage) -> Value {
         value["new"] = json!(true);
     }
     value
+}
+
+/// Returns a text in which mail addresses are only said to be there.
+fn without_mail(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| {
+            let bare = word.trim_end();
+            match bare.find('@') {
+                Some(at) if at > 0 && bare[at..].contains('.') => {
+                    format!("[mail]{}", &word[bare.len()..])
+                }
+                _ => word.to_owned(),
+            }
+        })
+        .collect()
 }
 
 /// Returns a text cut to about so many tokens, at a space.

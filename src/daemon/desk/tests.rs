@@ -148,6 +148,7 @@ impl Here {
             style: &style,
             quiet_line: true,
             gaps: &[],
+            llm: None,
         };
         let member = self.roster.member(&MemberId::new(member)).unwrap();
         let now = self.clock.now() + SignedDuration::from_secs(1);

@@ -147,7 +147,7 @@ fn faithful(messages: &[Message<'_>]) -> Vec<Value> {
         .collect()
 }
 
-/// Returns a sentence without its small words: the same said otherwise.
+/// Returns a sentence in fewer words, as somebody would who notes it down: small words and every third other one are left out.
 fn in_short(sentence: &str) -> String {
     const SMALL: [&str; 16] = [
         "the", "a", "an", "of", "to", "is", "are", "was", "were", "be", "been", "has", "have",
@@ -156,7 +156,10 @@ fn in_short(sentence: &str) -> String {
     let words = sentence
         .split_whitespace()
         .filter(|word| !SMALL.contains(&word.to_lowercase().as_str()));
-    words.collect::<Vec<_>>().join(" ")
+    let kept = words.enumerate().filter(|(at, word)| {
+        at % 3 != 2 || word.contains(|c: char| c.is_ascii_digit() || c == '{')
+    });
+    kept.map(|(_, word)| word).collect::<Vec<_>>().join(" ")
 }
 
 fn lies(messages: &[Message<'_>]) -> Vec<Value> {
@@ -257,6 +260,13 @@ fn obeyed(messages: &[Message<'_>], system: &str) -> Vec<Value> {
         items.push(item(
             kind,
             cut(message.text, 215),
+            message.n,
+            &cut(message.text, 100),
+            people,
+        ));
+        items.push(item(
+            kind,
+            cut(&format!("{{{}}} says: {}", message.who, message.text), 215),
             message.n,
             &cut(message.text, 100),
             people,
