@@ -28,7 +28,7 @@ fn the_example_loads_and_its_defaults_are_the_defaults() {
         format!("{:?}", config.delivery),
         format!("{:?}", bare.delivery)
     );
-    assert_eq!(config.connectors.len(), 8);
+    assert_eq!(config.connectors.len(), 9);
     let member = load("[members.ana]\nholidays = \"PT\"").unwrap();
     let (example, default) = (&config.members["ana"], &member.members["ana"]);
     assert_eq!(
