@@ -310,12 +310,12 @@ fn faults(scene: &Scene, attack: &Attack, briefing: &Briefing) -> Vec<String> {
     let mut faults = Vec::new();
     for item in &briefing.items {
         let words = &item.summary;
-        // "#15609" is how people write a ticket's number; ">" alone is escaped everywhere.
+        // Before a letter it may call a channel; "#15609" is how people write a ticket's number; ">" alone is escaped everywhere.
         let marks: String = words
             .split('#')
             .enumerate()
             .map(|(at, piece)| {
-                let is_number = piece.starts_with(|c: char| c.is_ascii_digit());
+                let is_number = !piece.starts_with(char::is_alphabetic);
                 format!("{}{piece}", if at > 0 && !is_number { "#" } else { "" })
             })
             .collect();
