@@ -19,6 +19,7 @@ mod explain;
 mod feedback;
 mod index;
 mod init;
+mod members;
 mod output;
 mod prompts;
 mod replay;
@@ -96,6 +97,8 @@ enum Command {
     Backtest(backtest::Backtest),
     /// Measure a part of daybrief on labelled data.
     Eval(eval::Eval),
+    /// Who is who across systems, and what is stored about one person.
+    Members(members::Members),
     /// Copy the store to a file, also while `run` is at work.
     Backup(backup::Backup),
     /// Show, compare and try what a model is told.
@@ -167,6 +170,7 @@ fn dispatch(global: &Global, command: Command) -> Result<ExitCode> {
         Command::Replay(command) => command.run(global),
         Command::Backtest(command) => command.run(global),
         Command::Eval(command) => command.run(global),
+        Command::Members(command) => command.run(global),
         Command::Backup(command) => command.run(global),
         Command::Prompts(command) => command.run(global),
         Command::Completions(command) => command.run(),

@@ -62,6 +62,8 @@ pub struct Config {
     pub retention: RetentionConfig,
     /// A model that words what the facts say.
     pub llm: Option<LlmConfig>,
+    /// A space whose people are the members.
+    pub roster: RosterConfig,
     /// What is read, typed.
     #[serde(skip)]
     pub connectors: BTreeMap<ConnectorId, ConnectorConfig>,
@@ -150,6 +152,10 @@ pub struct MemberConfig {
     pub handles: BTreeMap<String, OneOrMany>,
     /// Whether they are briefed.
     pub brief: bool,
+    /// Whether they may be suggested for tickets.
+    pub suggest: bool,
+    /// Whether their words may be quoted to others.
+    pub quote: bool,
     /// Their sink, when it is not `[delivery] sink`.
     pub sink: Option<String>,
     /// Where briefings by mail go; without it their handle at the mail connector of the sink.
@@ -173,6 +179,8 @@ impl Default for MemberConfig {
             capacity: None,
             handles: BTreeMap::new(),
             brief: true,
+            suggest: true,
+            quote: true,
             sink: None,
             email: None,
         }
@@ -360,6 +368,18 @@ impl Config {
                 "{}: {key}: {why}",
                 locate::place(path, text, &["triage", key])
             );
+        }
+        if let Some(from) = &self.roster.from {
+            let place = |key| locate::place(path, text, &["roster", key]);
+            if !self.raw_connectors.contains_key(from) {
+                bail!("{}: there is no [connectors.{from}]", place("from"));
+            }
+            if self.roster.space.is_empty() {
+                bail!(
+                    "{}: [roster] needs the space whose people are the members: space = \"#eng\"",
+                    place("from")
+                );
+            }
         }
         if let Some(me) = &self.search.me
             && !self.members.contains_key(me)
@@ -658,6 +678,8 @@ impl MemberConfig {
             languages: self.languages.clone(),
             capacity: self.capacity,
             is_briefed: self.brief,
+            is_suggested: self.suggest,
+            is_quoted: self.quote,
         })
     }
 }
@@ -749,6 +771,38 @@ fn list(names: &[&str]) -> String {
         "none".to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+/// `[roster]`: a space whose people are the members.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RosterConfig {
+    /// The connector that knows the space.
+    pub from: Option<String>,
+    /// The space, such as `#eng`.
+    pub space: String,
+    /// The member whose briefing says who joined and who left.
+    pub admin: Option<String>,
+}
+
+impl RosterConfig {
+    /// Returns the members as the space has them now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn followed(
+        &self,
+        c: &rusqlite::Connection,
+        members: Vec<Member>,
+        people: &[crate::model::Person],
+    ) -> Result<Vec<Member>> {
+        let Some(from) = &self.from else {
+            return Ok(members);
+        };
+        let from = ConnectorId::new(from.as_str());
+        let in_space = crate::store::members::in_space(c, &from, &self.space)?;
+        Ok(crate::identity::followed(members, people, &from, &in_space))
     }
 }
 

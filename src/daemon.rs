@@ -37,10 +37,12 @@ use crate::store::{Store, deliveries, hooks, people, progress, retention};
 pub mod desk;
 pub mod health;
 pub mod hints;
+pub mod joining;
 pub mod tickets;
 
 use health::Health;
 use hints::{Hints, Objects};
+use joining::Following;
 use tickets::Tickets;
 
 /// How long a briefing waits for one last look at the sources.
@@ -83,6 +85,8 @@ pub struct Parts<S> {
     pub tickets: Tickets,
     /// The model that words lines, if there is one.
     pub llm: Option<Llm>,
+    /// The space whose people are the members, if there is one.
+    pub following: Option<Following<S>>,
 }
 
 /// A running daemon.
@@ -100,6 +104,9 @@ pub struct Daemon<S> {
     quiet_line: bool,
     sync_every: SignedDuration,
     retention: RetentionConfig,
+    following: Option<Following<S>>,
+    /// Who joined and left since the admin was told.
+    joined: Vec<Gap>,
     /// When what is too old was last forgotten.
     expired_at: Option<Timestamp>,
     health: Health,
@@ -162,6 +169,8 @@ impl<S: ChatSink + Clone> Daemon<S> {
             quiet_line: parts.quiet_line,
             sync_every: parts.sync_every,
             retention: parts.retention,
+            following: parts.following,
+            joined: Vec::new(),
             expired_at: None,
             health: Health::default(),
             tickets: parts.tickets,
@@ -385,7 +394,8 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 .insert(member.id.clone(), schedule::work_date(member, now));
             return Ok(());
         }
-        let gaps = self.gaps_for(member);
+        let mut gaps = self.gaps_for(member);
+        gaps.extend_from_slice(self.told_to(member));
         let delivered = deliver(&self.delivering(&gaps), member, sink, now).await;
         metrics::briefing(match &delivered {
             Ok(Outcome::Sent) => "sent",
@@ -401,6 +411,9 @@ impl<S: ChatSink + Clone> Daemon<S> {
             }
             Ok(_) => {
                 self.held.remove(&member.id);
+                if !self.told_to(member).is_empty() {
+                    self.joined.clear();
+                }
                 self.settled
                     .insert(member.id.clone(), schedule::work_date(member, now));
             }
@@ -587,7 +600,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             .read(|c| Ok((people::people(c, None)?, people::spaces(c)?)))
             .await?;
         self.roster = self.roster.renewed(people, spaces);
-        Ok(())
+        self.follow_space().await
     }
 
     async fn sync_one(

@@ -63,6 +63,7 @@ pub mod ingest;
 pub mod triage;
 
 pub mod connectors;
+pub mod identity;
 pub mod roster;
 pub mod schedule;
 pub mod stage;

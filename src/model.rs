@@ -384,6 +384,10 @@ pub struct Member {
     pub capacity: Option<u32>,
     /// Whether they are briefed.
     pub is_briefed: bool,
+    /// Whether they may be suggested for tickets.
+    pub is_suggested: bool,
+    /// Whether their words may be quoted to others.
+    pub is_quoted: bool,
 }
 
 impl Member {

@@ -18,6 +18,7 @@ pub mod deliveries;
 pub mod events;
 pub mod followers;
 pub mod hooks;
+pub mod members;
 pub mod night;
 pub mod people;
 pub mod postings;

@@ -737,11 +737,30 @@ fn is_call(word: &str) -> bool {
 
 /// Returns a citation of an event.
 pub fn citation_of(logged: &Logged, words: String, reader: &Reader<'_>) -> Citation {
+    let is_own = logged
+        .event
+        .author
+        .as_ref()
+        .is_some_and(|author| reader.member.owns(author));
+    if is_own {
+        return cite(logged, words, reader.roster);
+    }
     citation_by(logged, words, reader.roster)
 }
 
-/// Returns a citation of an event, with everybody's names from the roster.
+/// Returns a citation of an event, with everybody's names from the roster. Who does not want to be quoted is named and
+/// linked, without their words.
 pub fn citation_by(logged: &Logged, words: String, roster: &Roster) -> Citation {
+    let author = logged.event.author.as_ref();
+    let member = author.and_then(|author| roster.member_of(author));
+    let words = match member {
+        Some(member) if !member.is_quoted => String::new(),
+        _ => words,
+    };
+    cite(logged, words, roster)
+}
+
+fn cite(logged: &Logged, words: String, roster: &Roster) -> Citation {
     Citation {
         event: logged.event.id.clone(),
         at: logged.event.occurred_at,

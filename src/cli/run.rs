@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::SinkConfig;
 use crate::connectors::ConnectorConfig;
 use crate::daemon::desk::Listener;
+use crate::daemon::joining::Following;
 use crate::daemon::tickets::Tickets;
 use crate::daemon::{Daemon, Parts};
 use crate::lock::InstanceLock;
@@ -143,6 +144,17 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
             trackers.insert(id.clone(), tracker);
         }
     }
+    let roster_config = site.config.roster.clone();
+    let following = if roster_config.from.is_some() {
+        let (config, http) = (site.config.clone(), site.http.clone());
+        Some(Following {
+            config: roster_config,
+            configured: config.members(Timestamp::now())?,
+            sink_of: Box::new(move |member| Sink::of(&config, &http, member)),
+        })
+    } else {
+        None
+    };
     Ok(Parts {
         tickets: Tickets::new(watch, trackers),
         connectors: site.config.connectors,
@@ -157,6 +169,7 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         llm,
         sync_every: SignedDuration::from_mins(i64::from(site.config.delivery.sync_minutes)),
         retention: site.config.retention,
+        following,
     })
 }
 

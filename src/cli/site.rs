@@ -61,6 +61,7 @@ impl Site {
         let (members, teams) = (config.members(now)?, config.teams(now)?);
         let (people, spaces) =
             store.read_now(|c| Ok((people::people(c, None)?, people::spaces(c)?)))?;
+        let members = store.read_now(|c| config.roster.followed(c, members, &people))?;
         let roster = Roster::new(members, teams, people, spaces);
         Ok(Site {
             config,

@@ -181,6 +181,8 @@ pub enum Exclusion {
     AtCapacity,
     /// Said that it is not theirs, or gave it away.
     Declined,
+    /// Does not want to be suggested, or has left.
+    OptedOut,
     /// May not read it, or has no account at the tracker.
     OutsideAudience,
     /// Did nothing at the tracker for 90 days.
@@ -193,11 +195,12 @@ pub enum Exclusion {
 
 impl Exclusion {
     /// All reasons.
-    pub const ALL: [Exclusion; 8] = [
+    pub const ALL: [Exclusion; 9] = [
         Exclusion::AlreadyAssigned,
         Exclusion::Away,
         Exclusion::AtCapacity,
         Exclusion::Declined,
+        Exclusion::OptedOut,
         Exclusion::OutsideAudience,
         Exclusion::Inactive,
         Exclusion::Placeholder,
@@ -211,6 +214,7 @@ impl Exclusion {
             Exclusion::Away => "away",
             Exclusion::AtCapacity => "at_capacity",
             Exclusion::Declined => "declined",
+            Exclusion::OptedOut => "opted_out",
             Exclusion::OutsideAudience => "outside_audience",
             Exclusion::Inactive => "inactive",
             Exclusion::Placeholder => "placeholder",
@@ -225,6 +229,7 @@ impl Exclusion {
             Exclusion::Away => "is away",
             Exclusion::AtCapacity => "has as many open tickets as they can carry",
             Exclusion::Declined => "said it is not theirs, or gave it away",
+            Exclusion::OptedOut => "does not want to be suggested",
             Exclusion::OutsideAudience => "cannot read it",
             Exclusion::Inactive => "did nothing at the tracker for 90 days",
             Exclusion::Placeholder => "is a team inbox",

@@ -21,6 +21,8 @@ pub(super) fn member(zone: &str) -> Member {
         languages: Vec::new(),
         capacity: None,
         is_briefed: true,
+        is_suggested: true,
+        is_quoted: true,
     }
 }
 

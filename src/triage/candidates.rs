@@ -65,6 +65,7 @@ pub fn exclusion_of(
             standing.account.is_none() || !standing.readable.contains(&audience),
             Exclusion::OutsideAudience,
         ),
+        (!member.is_suggested, Exclusion::OptedOut),
         (standing.has_declined, Exclusion::Declined),
         (is_away(), Exclusion::Away),
         (is_full, Exclusion::AtCapacity),
@@ -95,6 +96,8 @@ mod tests {
             languages: Vec::new(),
             capacity: Some(3),
             is_briefed: true,
+            is_suggested: true,
+            is_quoted: true,
         }
     }
 

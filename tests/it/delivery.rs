@@ -409,3 +409,60 @@ fn what_is_past_its_time_leaves_store_and_index_and_is_no_news() {
     assert_eq!(world.found("timetable"), 1);
     world.check();
 }
+
+#[test]
+fn who_joins_the_space_is_briefed_and_who_leaves_is_not_and_the_admin_is_told() {
+    let mut world = World::new("2026-11-17T12:00:00Z");
+    world.set_config(
+        "[connectors.chat]\ntype = \"slack-export\"\npath = \"chat\"\n[connectors.tracker]\ntype = \"tickets\"\npath = \"tickets.jsonl\"\n[roster]\nfrom = \"chat\"\nspace = \"#crew\"\nadmin = \"ana\"\n".into(),
+    );
+    for (name, zone) in [
+        ("ana", "Europe/Lisbon"),
+        ("bo", "Europe/Berlin"),
+        ("cy", "UTC"),
+    ] {
+        world.member(name, zone, "");
+    }
+    world.chat(
+        "~crew",
+        "2026-11-17T10:00:00Z",
+        "ana",
+        "hello to the crew of the boat",
+    );
+    world.run_until("2026-11-18T12:00:00Z");
+    assert_eq!(world.sent_to("cy").len(), 1, "in the channel");
+    assert_eq!(world.sent_to("bo").len(), 0, "not in it");
+    let told = |world: &World| {
+        let last = world.sent_to("ana").pop().unwrap();
+        let gap = last.gaps.iter().find(|gap| gap.of == "#crew");
+        gap.map(|gap| gap.reason.clone())
+    };
+    assert_eq!(told(&world).as_deref(), Some("bo left"));
+    world.run_until("2026-11-19T12:00:00Z");
+    assert_eq!(told(&world), None, "once");
+    world.check();
+}
+
+#[test]
+fn who_does_not_want_to_be_quoted_is_named_without_their_words() {
+    let mut world = World::new("2026-11-19T12:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "Europe/Berlin", "quote = false");
+    let words = "could you send me the list of harbors before noon?";
+    world.chat(
+        "general",
+        "2026-11-19T19:00:00Z",
+        "bo",
+        &format!("<@UANA> {words}"),
+    );
+    world.run_until("2026-11-20T12:00:00Z");
+    let briefing = world.sent_to("ana").pop().unwrap();
+    let item = &briefing.items[0];
+    assert_eq!(item.citations[0].author.as_deref(), Some("bo"));
+    assert!(
+        item.citations
+            .iter()
+            .all(|citation| citation.quote.is_empty())
+    );
+    world.check();
+}

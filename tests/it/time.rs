@@ -221,6 +221,8 @@ mod daybrief_year {
                     languages: Vec::new(),
                     capacity: None,
                     is_briefed: true,
+                    is_suggested: true,
+                    is_quoted: true,
                 }
             })
             .collect()

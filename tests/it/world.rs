@@ -10,6 +10,7 @@ use daybrief::brief::{Style, render, steer};
 use daybrief::clock::Clock;
 use daybrief::config::Config;
 use daybrief::config::LlmConfig;
+use daybrief::daemon::joining::Following;
 use daybrief::daemon::tickets::Tickets;
 use daybrief::daemon::{Daemon, Parts};
 use daybrief::http::{Http, Options as HttpOptions};
@@ -310,6 +311,12 @@ impl World {
             .map(|member| (member.id.clone(), self.sink.clone()))
             .collect();
         let watch = Watch::in_config(&config.triage, &config.base).unwrap();
+        let sink = self.sink.clone();
+        let following = config.roster.from.is_some().then(|| Following {
+            config: config.roster.clone(),
+            configured: roster.members.clone(),
+            sink_of: Box::new(move |_| Ok(sink.clone())),
+        });
         let parts = Parts {
             connectors: config.connectors,
             base: config.base,
@@ -337,6 +344,7 @@ impl World {
             retention: config.retention,
             tickets: Tickets::new(watch, BTreeMap::new()),
             llm: self.llm(),
+            following,
         };
         Daemon::new(parts, self.clock.clone(), CancellationToken::new())
     }
@@ -445,9 +453,13 @@ impl World {
                     |row| row.get(0),
                 )?;
                 assert_eq!(doubled, 0, "an event is stored twice");
+                let people = people::people(c, None)?;
+                let members = config.roster.followed(c, members.clone(), &people)?;
                 for member in &members {
                     check_citations(c, member, &self.sent_to(member.id.as_str()));
-                    check_mornings(c, member, self.began, now);
+                    if member.is_briefed {
+                        check_mornings(c, member, self.began, now);
+                    }
                 }
                 let roster = roster.renewed(people::people(c, None)?, people::spaces(c)?);
                 let again = || replayed(c, &roster, self.began, now);

@@ -36,6 +36,8 @@ fn member(id: &str, name: &str) -> Member {
         languages: Vec::new(),
         capacity: None,
         is_briefed: true,
+        is_suggested: true,
+        is_quoted: true,
     }
 }
 

@@ -35,6 +35,8 @@ pub fn member() -> Member {
         languages: Vec::new(),
         capacity: None,
         is_briefed: true,
+        is_suggested: true,
+        is_quoted: true,
     }
 }
 

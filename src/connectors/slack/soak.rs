@@ -161,6 +161,7 @@ async fn a_day_of_bad_weather_loses_nothing_doubles_nothing_and_keeps_the_limits
         .map(|member| (member.id.clone(), Sink::of(&config, &http, member).unwrap()));
     let store = Store::open(&dir.path().join("data")).unwrap();
     let parts = Parts {
+        following: None,
         llm: None,
         tickets: crate::daemon::tickets::Tickets::new(Default::default(), BTreeMap::new()),
         sinks: sinks.collect(),

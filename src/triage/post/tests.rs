@@ -136,6 +136,8 @@ fn member(name: &str) -> Member {
         languages: Vec::new(),
         capacity: None,
         is_briefed: true,
+        is_suggested: true,
+        is_quoted: true,
     }
 }
 
