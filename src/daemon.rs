@@ -290,6 +290,10 @@ impl<S: ChatSink + Clone> Daemon<S> {
             if self.token.is_cancelled() {
                 return Ok(now);
             }
+            // Who left since is not briefed any more.
+            if !self.briefed().any(|briefed| briefed.id == member.id) {
+                continue;
+            }
             self.brief(&member).await?;
         }
         self.expire(now).await?;

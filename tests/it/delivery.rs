@@ -412,7 +412,7 @@ fn what_is_past_its_time_leaves_store_and_index_and_is_no_news() {
 
 #[test]
 fn who_joins_the_space_is_briefed_and_who_leaves_is_not_and_the_admin_is_told() {
-    let mut world = World::new("2026-11-17T12:00:00Z");
+    let mut world = World::new("2026-11-17T05:00:00Z");
     world.set_config(
         "[connectors.chat]\ntype = \"slack-export\"\npath = \"chat\"\n[connectors.tracker]\ntype = \"tickets\"\npath = \"tickets.jsonl\"\n[roster]\nfrom = \"chat\"\nspace = \"#crew\"\nadmin = \"ana\"\n".into(),
     );
@@ -425,11 +425,11 @@ fn who_joins_the_space_is_briefed_and_who_leaves_is_not_and_the_admin_is_told() 
     }
     world.chat(
         "~crew",
-        "2026-11-17T10:00:00Z",
+        "2026-11-17T04:00:00Z",
         "ana",
         "hello to the crew of the boat",
     );
-    world.run_until("2026-11-18T12:00:00Z");
+    world.run_until("2026-11-17T12:00:00Z");
     assert_eq!(world.sent_to("cy").len(), 1, "in the channel");
     assert_eq!(world.sent_to("bo").len(), 0, "not in it");
     let told = |world: &World| {
@@ -438,7 +438,7 @@ fn who_joins_the_space_is_briefed_and_who_leaves_is_not_and_the_admin_is_told() 
         gap.map(|gap| gap.reason.clone())
     };
     assert_eq!(told(&world).as_deref(), Some("bo left"));
-    world.run_until("2026-11-19T12:00:00Z");
+    world.run_until("2026-11-18T12:00:00Z");
     assert_eq!(told(&world), None, "once");
     world.check();
 }
