@@ -277,7 +277,11 @@ async fn an_issue_that_is_deleted_goes_with_all_that_was_said_in_it_when_its_hoo
     here.sync_at(&on(23, "09:05")).await.unwrap();
     let mut gone = here.log(before);
     gone.sort();
-    insta::assert_snapshot!(gone.join("\n"), @"");
+    insta::assert_snapshot!(gone.join("\n"), @r"
+    deleted #1-c3~deleted -
+    deleted #1-c4~deleted -
+    deleted #1~deleted -
+    ");
     let words = here.query("SELECT text FROM events WHERE id LIKE '%#1%' AND text <> ''");
     assert!(words.is_empty(), "{words:?}");
 }
