@@ -140,7 +140,7 @@ mod tests {
         check(original, false);
         check("", false);
         check(
-            "L’importation de 412 réservations est terminée depuis hier midi, paraît-il.",
+            "L’importation des 412 réservations est terminée depuis hier midi, mais nous devons encore vérifier les adresses de tous les clients avant la semaine prochaine.",
             false,
         );
         for bad in [
