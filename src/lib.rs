@@ -28,8 +28,10 @@
 //! [`store::night`] reads what of it they may read; [`brief::changes`] turns each topic into facts, [`brief::rank`]
 //! weighs how it is theirs, [`brief::select`] decides what gets a line, what shares one and what is only named,
 //! [`brief::summarize`] writes facts and word-for-word quotes at the greatest length that fits, and [`brief::verify`]
-//! drops whatever does not stand in its source. Where a model is to word a thread, [`brief::digest`] is what it may see and
-//! [`brief::draft`] what it may answer. [`brief::render`] makes text, Markdown or JSON of it.
+//! drops whatever does not stand in its source. Where a model is to word a thread, [`brief::digest`] is what it may see,
+//! [`brief::draft`] what it may answer, [`brief::checks`] what that is held against and `brief/words` who asks, keeps and
+//! shares it through [`llm`]. [`brief::render`] makes text, Markdown, HTML, Slack blocks or JSON of it, [`brief::deliver`]
+//! hands it to a sink once, and [`brief::steer`] obeys what the reader said of earlier lines.
 //!
 //! # Walkthrough 3: a question
 //!
@@ -46,6 +48,11 @@
 //! same way and compares. The daemon's [`triage::watch`] does it for every new ticket, once a state, into the ledger
 //! ([`store::suggestions`]); [`triage::post`] writes to the tracker what the config allows, through an outbox of its own
 //! ([`store::postings`]), and [`triage::verdicts`] hears what people made of it.
+//!
+//! # Who is who
+//!
+//! [`roster`] joins the members of the configuration with the accounts the sources tell of; [`identity`] proposes matches
+//! and follows a space. [`server`] takes hooks and answers for health and metrics; [`daemon::hints`] brings readings forward.
 //!
 //! # Where the code differs from the first design
 //!
