@@ -32,7 +32,7 @@ use crate::roster::Roster;
 use crate::schedule;
 use crate::server::{self, ServerConfig};
 use crate::sinks::ChatSink;
-use crate::store::{Store, deliveries, hooks, people, progress, retention};
+use crate::store::{Store, deliveries, hooks, people, progress, retention, words};
 
 pub mod desk;
 pub mod health;
@@ -50,6 +50,8 @@ const LAST_FETCH: SignedDuration = SignedDuration::from_secs(30);
 /// How long a briefing waits for the look at tickets without an owner, and how long anything else does.
 const LAST_LOOK: Duration = Duration::from_secs(10);
 const LONGEST_LOOK: Duration = Duration::from_secs(60);
+/// How long words of a model are kept; those that are wanted again are asked for again.
+const WORDS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How long a briefing that could not be made is left alone.
 const HELD_BACK: SignedDuration = SignedDuration::from_mins(5);
 /// How long a hint waits for others.
@@ -676,6 +678,8 @@ impl<S: ChatSink + Clone> Daemon<S> {
             return Ok(());
         }
         self.expired_at = Some(now);
+        let before = now.saturating_sub(WORDS_KEPT)?;
+        self.store.write(move |c| words::prune(c, before)).await?;
         let expired = expire_all(&self.store, &self.connectors, &self.retention, now).await?;
         if expired > 0 {
             info!(
