@@ -77,6 +77,30 @@ fn first_config(user: &str, zone: &str) -> String {
 # type = "transcripts"             # a folder of .vtt and .srt files
 # path = "recordings"
 
+# Live systems. Secrets are named here, never written: an environment variable, or a file by token_file.
+# `daybrief check` then says what the token may not see and the next step.
+
+# [connectors.office]
+# type = "slack"                   # an app of your own, made from slack/manifest.yaml; /invite it to channels
+# token_env = "SLACK_TOKEN"
+
+# [connectors.code]
+# type = "github"
+# token_env = "GITHUB_TOKEN"
+# repositories = ["owner/name"]
+
+# [connectors.issues]
+# type = "jira"
+# site = "https://team.atlassian.net"
+# user = "me@example.org"
+# token_env = "JIRA_TOKEN"
+
+# [connectors.inbox]
+# type = "imap"
+# host = "imap.example.org"
+# user = "me@example.org"
+# password_env = "IMAP_PASSWORD"
+
 # Who is briefed, and who is who in the sources.
 [members.{user}]
 name = "{user}"
@@ -87,7 +111,11 @@ day_end = "17:30"
 # away = [{{ from = "2026-12-24", to = "2027-01-01" }}]
 # handles = {{ chat = "U024BE7LH", mail = "{user}@example.org", tracker = "{user}" }}
 
-# Where briefings go: `console` if nothing is said, or files in a folder.
+# Where briefings go: `console` if nothing is said, files in a folder, a direct message in Slack, mail (config.example.toml).
+# [sinks.dm]
+# type = "slack"
+# connector = "office"
+#
 # [sinks.files]
 # type = "file"
 # path = "briefings"
