@@ -147,6 +147,6 @@ mod tests {
                 .unwrap_or(line)
         });
         std::fs::write(&path, all.collect::<Vec<_>>().join("\n")).unwrap();
-        assert_eq!(Config::load(&path).unwrap().connectors.len(), 4);
+        assert_eq!(Config::load(&path).unwrap().connectors.len(), 8);
     }
 }
