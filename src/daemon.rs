@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::ask::Answering;
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver, made, time_for_words};
 use crate::brief::hear::hear;
@@ -194,6 +195,15 @@ impl<S: ChatSink + Clone> Daemon<S> {
     /// Returns where sources that push can say that something happened; it is cheap to clone.
     pub fn hints(&self) -> Hints {
         self.hints.clone()
+    }
+
+    /// Returns what questions to us are answered with.
+    pub fn answering(&self) -> Answering {
+        Answering {
+            index: self.index.clone(),
+            roster: Arc::new(self.roster.clone()),
+            llm: self.llm.clone(),
+        }
     }
 
     /// Returns what a server beside this daemon works on.

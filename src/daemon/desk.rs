@@ -1,4 +1,4 @@
-//! What Slack pushes, at work: a hint brings a reading forward, a word to us is heard, a button does what it says.
+//! What Slack pushes, at work: a hint brings a reading forward, a word to us is heard, a question answered, a button does what it says.
 //!
 //! A button counts for the member whose account pressed it, and only on their own briefing.
 
@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::hints::Hints;
-use crate::brief::hear::hear;
+use crate::ask::Answering;
+use crate::brief::hear::hear_all;
 use crate::brief::render::slack::{self, WHY};
 use crate::brief::steer;
 use crate::clock::Clock;
@@ -47,6 +48,7 @@ impl Listener {
         loops: &TaskTracker,
         store: &Store,
         hints: Hints,
+        answering: Answering,
         token: &CancellationToken,
     ) {
         let (push, pushes) = mpsc::unbounded_channel();
@@ -56,7 +58,8 @@ impl Listener {
             hints,
             self.connector,
             self.members,
-        );
+        )
+        .with_answers(answering);
         loops.spawn(listen(
             self.client,
             BackOff::default(),
@@ -76,6 +79,8 @@ pub struct Desk {
     connector: ConnectorId,
     /// By account.
     members: BTreeMap<String, (Member, Dm)>,
+    /// What questions are answered with; without it they are not.
+    answering: Option<Answering>,
 }
 
 impl Desk {
@@ -96,6 +101,16 @@ impl Desk {
             hints,
             connector,
             members: members.collect(),
+            answering: None,
+        }
+    }
+
+    /// Returns the desk with something to answer questions with.
+    #[must_use]
+    pub fn with_answers(self, answering: Answering) -> Desk {
+        Desk {
+            answering: Some(answering),
+            ..self
         }
     }
 
@@ -122,13 +137,20 @@ impl Desk {
             Push::Happened(object) => self.hints.give(&self.connector, object.as_deref()),
             Push::Addressed { user } => {
                 if let Some((member, dm)) = self.members.get(&user) {
-                    hear(
-                        &self.store,
-                        member,
-                        &Sink::Slack(dm.clone()),
-                        self.clock.now(),
-                    )
-                    .await?;
+                    let (sink, now) = (Sink::Slack(dm.clone()), self.clock.now());
+                    let (_, asked) = hear_all(&self.store, member, &sink, now).await?;
+                    if let (Some((mark, question)), Some(answering)) = (asked, &self.answering) {
+                        let found = answering
+                            .answer(&self.store, &question, member, now)
+                            .await?;
+                        // Once a question, whatever comes between.
+                        dm.say(
+                            &format!("answer-{mark}"),
+                            &slack::answer(&found, member, now),
+                        )
+                        .await
+                        .context("the answer to a question")?;
+                    }
                 }
             }
             Push::Clicked(click) => self.click(*click).await?,

@@ -337,6 +337,8 @@ fn heard_in(messages: &[Value], user: &str, after: &Ts) -> Heard {
         }
         if heard.upto.is_empty() {
             heard.upto = ts.0;
+            let text = message["text"].as_str().unwrap_or_default().trim();
+            heard.question = text.ends_with(['?', '？', '؟']).then(|| text.to_owned());
         }
         heard.word = heard.word.or_else(|| Word::of(message["text"].as_str()?));
     }

@@ -1,11 +1,13 @@
 //! Buttons, reactions and words, against a Slack with a memory.
 
+use daybrief_index::Index;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, Outcome, deliver};
+use crate::brief::hear::hear;
 use crate::config::Config;
 use crate::connectors::ConnectorConfig;
 use crate::connectors::slack::SlackSource;
@@ -440,4 +442,68 @@ async fn what_happened_is_a_hint() {
     let taken = here.hints.take();
     let objects: Vec<&String> = taken[&ConnectorId::new("office")].iter().collect();
     assert_eq!(objects, ["C1:5.0"]);
+}
+
+#[tokio::test]
+async fn a_question_to_us_is_answered_once_and_a_remark_is_not() {
+    let mut here = Here::new(true).await;
+    here.sync().await;
+    let dir = tempfile::tempdir().unwrap();
+    let uuid = here.store.log_uuid().unwrap();
+    let index = Index::open(dir.path(), &uuid, daybrief_index::Options::default()).unwrap();
+    ingest::follow::follow(&here.store, &index, &here.roster, |_, _| {}).unwrap();
+    let members =
+        here.roster
+            .members
+            .iter()
+            .filter_map(|member| match &here.sinks[member.id.as_str()] {
+                Sink::Slack(dm) => Some((member.clone(), dm.clone())),
+                _ => None,
+            });
+    let office = ConnectorId::new("office");
+    let desk = Desk::new(
+        here.store.clone(),
+        here.clock.clone(),
+        here.hints.clone(),
+        office,
+        members,
+    )
+    .with_answers(Answering {
+        index: std::sync::Arc::new(index),
+        roster: std::sync::Arc::new(here.roster.clone()),
+        llm: None,
+    });
+    let addressed = async || {
+        let user = "UANA".to_owned();
+        desk.take(Push::Addressed { user }).await.unwrap();
+    };
+    let ours = || -> Vec<String> {
+        let messages = here.messages("DUANA");
+        let ours = messages
+            .iter()
+            .filter(|message| message["bot_id"] == "BDAYBRIEF");
+        ours.map(|message| message["blocks"].to_string()).collect()
+    };
+    addressed().await;
+    let write = |at: &str, text: &str| here.fake.post("DUANA", &ts(at), "UANA", text);
+    write("2026-11-22T11:00:00Z", "Thanks for the new timetable.");
+    addressed().await;
+    assert_eq!(ours(), [] as [&str; 0]);
+    write("2026-11-22T11:10:00Z", "Where is the new timetable?");
+    addressed().await;
+    addressed().await;
+    assert_eq!(ours().len(), 1);
+    assert!(
+        ours()[0].contains("“The new timetable is on staging."),
+        "{}",
+        ours()[0]
+    );
+    write("2026-11-22T11:20:00Z", "What is the capital of Mongolia?");
+    addressed().await;
+    assert_eq!(ours().len(), 2);
+    assert!(
+        ours()
+            .iter()
+            .any(|said| said.contains("Not found in your sources."))
+    );
 }
