@@ -1,3 +1,5 @@
+//! What the model of a tracker promises, case by case and on random pasts.
+
 use proptest::prelude::*;
 
 use super::*;

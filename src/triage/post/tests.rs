@@ -1,3 +1,5 @@
+//! What is written to a tracker, through failures, kills and what people made of it.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
