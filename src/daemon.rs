@@ -3,28 +3,25 @@
 //! [`Daemon::step`] does what is due now and says when it wants to be called again; [`Daemon::run`] sleeps in between,
 //! in one place. Tests call the steps on a simulated clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use daybrief_index::Index;
-use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp, civil};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::brief::Style;
-use crate::brief::deliver::{Delivering, Outcome, close_earlier, deliver, made, time_for_words};
-use crate::brief::hear::hear;
-use crate::brief::words::{Asking, fill};
+use crate::brief::deliver::{Delivering, close_earlier};
 use crate::clock::{Clock, LONGEST_SLEEP};
 use crate::config::RetentionConfig;
-use crate::connectors::{AnySource, ConnectorConfig, Source};
+use crate::connectors::{AnySource, ConnectorConfig};
 use crate::http::Http;
-use crate::ingest::{self, follow};
+use crate::ingest::follow;
 use crate::llm::Llm;
 use crate::metrics;
 use crate::model::{ConnectorId, Gap, Member, MemberId};
@@ -32,13 +29,18 @@ use crate::roster::Roster;
 use crate::schedule;
 use crate::server::{self, ServerConfig};
 use crate::sinks::ChatSink;
-use crate::store::{Store, deliveries, hooks, people, progress, retention, words};
+use crate::store::{Store, deliveries};
 
 pub mod desk;
 pub mod health;
 pub mod hints;
 pub mod joining;
+mod keeping;
+mod mornings;
+mod reading;
 pub mod tickets;
+
+pub use keeping::expire_all;
 
 use health::Health;
 use hints::{Hints, Objects};
@@ -318,168 +320,6 @@ impl<S: ChatSink + Clone> Daemon<S> {
         self.tickets.look(&store, &roster, now, patience).await
     }
 
-    /// Asks the model about what the next members will read, so that nobody waits for it at the start of their day.
-    ///
-    /// What is new until then is asked again with the next reading; what is not there two minutes before stays a quote.
-    async fn write_ahead(&mut self) -> Result<()> {
-        let Some(llm) = self.llm.clone() else {
-            return Ok(());
-        };
-        let lead = SignedDuration::from_mins(i64::from(llm.config().lead_minutes));
-        let mut soon: Vec<(Timestamp, Member)> = self
-            .briefed()
-            .filter_map(|member| {
-                let start = schedule::next_start(member, self.clock.now())?.1;
-                Some((start, member.clone()))
-            })
-            .filter(|(start, _)| start.duration_since(self.clock.now()) <= lead)
-            .collect();
-        soon.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
-        let Some(first) = soon.first().map(|(start, _)| *start) else {
-            return Ok(());
-        };
-        for (start, member) in soon {
-            // Words take the real time, and what is still to do for one may not hold up the start of another.
-            let now = self.clock.now();
-            let within = time_for_words(&member, now)
-                .min(Duration::try_from(first.duration_since(now)).unwrap_or_default());
-            if within.is_zero() || start <= now || llm.is_resting() {
-                continue;
-            }
-            let with = self.delivering(&[]);
-            let written = async {
-                let (_, missing) = made(&with, &member, now).await?;
-                let asking = Asking {
-                    store: &self.store,
-                    llm: &llm,
-                    member: &member.id,
-                    within,
-                };
-                let asked = fill(&asking, missing).await?;
-                // Translations of what was just written.
-                let (_, missing) = made(&with, &member, now).await?;
-                if asked.kept > 0 {
-                    fill(&asking, missing).await?;
-                }
-                anyhow::Ok(asked)
-            };
-            let token = self.token.clone();
-            let asked = tokio::select! {
-                () = token.cancelled() => return Ok(()),
-                asked = tokio::time::timeout(within, written) => asked,
-            };
-            match asked {
-                Ok(Ok(asked)) if asked.kept > 0 => {
-                    info!(member = %member.id, kept = asked.kept, left = asked.left, "Wrote ahead for {}: {} threads", member.id, asked.kept);
-                }
-                Ok(Ok(_)) | Err(_) => {}
-                Ok(Err(error)) => {
-                    warn!(member = %member.id, error = %format!("{error:#}"), "Nothing could be written ahead for {}; lines stay quotes", member.id);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Briefs one member whose day has started.
-    async fn brief(&mut self, member: &Member) -> Result<()> {
-        let Some(sink) = self.sinks.get(&member.id) else {
-            return Ok(());
-        };
-        // Windows end before `upto`: what the last look at the sources brought belongs to this one.
-        let now = match self.read_at {
-            Some(at) => self
-                .clock
-                .now()
-                .max(at.checked_add(SignedDuration::from_micros(1))?),
-            None => self.clock.now(),
-        };
-        // What they wrote to us counts from this morning on, even where nothing pushes.
-        if !hear(&self.store, member, sink, now).await? {
-            self.settled
-                .insert(member.id.clone(), schedule::work_date(member, now));
-            return Ok(());
-        }
-        let mut gaps = self.gaps_for(member);
-        gaps.extend_from_slice(self.told_to(member));
-        let delivered = deliver(&self.delivering(&gaps), member, sink, now).await;
-        metrics::briefing(match &delivered {
-            Ok(Outcome::Sent) => "sent",
-            Ok(Outcome::Quiet) => "quiet",
-            Ok(Outcome::TryAgain(_)) => "refused",
-            Ok(Outcome::Unknown) => "unknown",
-            Ok(Outcome::Missed) => "missed",
-            Err(_) => "failed",
-        });
-        match delivered {
-            Ok(Outcome::TryAgain(_)) => {
-                self.held.remove(&member.id);
-            }
-            Ok(_) => {
-                self.held.remove(&member.id);
-                if !self.told_to(member).is_empty() {
-                    self.joined.clear();
-                }
-                self.settled
-                    .insert(member.id.clone(), schedule::work_date(member, now));
-            }
-            Err(error) => self.hold_back(member, format!("{error:#}"), now).await?,
-        }
-        Ok(())
-    }
-
-    /// Leaves a member's briefing alone for a while; says so once.
-    async fn hold_back(&mut self, member: &Member, reason: String, now: Timestamp) -> Result<()> {
-        let until = now.checked_add(HELD_BACK)?;
-        let before = self.held.insert(member.id.clone(), (reason.clone(), until));
-        if before.is_some_and(|(before, _)| before == reason) {
-            return Ok(());
-        }
-        warn!(member = %member.id, error = reason, "The briefing of {} could not be made", member.id);
-        let gap = Gap {
-            of: format!("briefing of {}", member.id),
-            reason,
-        };
-        self.store
-            .write(move |c| progress::put_gap(c, &gap, now))
-            .await
-    }
-
-    /// Returns the members whose day has started and whose briefing of it may be tried now.
-    async fn due(&self, now: Timestamp) -> Result<Vec<Member>> {
-        let started: Vec<Member> = self
-            .briefed()
-            .filter(|member| schedule::is_due(member, now))
-            .filter(|member| {
-                self.settled.get(&member.id) != Some(&schedule::work_date(member, now))
-                    && self
-                        .held
-                        .get(&member.id)
-                        .is_none_or(|(_, until)| *until <= now)
-            })
-            .cloned()
-            .collect();
-        if started.is_empty() {
-            return Ok(started);
-        }
-        self.store
-            .read(move |c| {
-                let mut due = Vec::new();
-                for member in started {
-                    let date = schedule::work_date(&member, now);
-                    let delivery = deliveries::delivery(c, &member.id, date)?;
-                    let is_open = delivery.is_none_or(|delivery| {
-                        !delivery.is_settled() && delivery.next_try_at.is_none_or(|at| at <= now)
-                    });
-                    if is_open {
-                        due.push(member);
-                    }
-                }
-                Ok(due)
-            })
-            .await
-    }
-
     /// Returns when something is due after `now`: a reading, a start, another try.
     async fn next_event(&self, now: Timestamp) -> Result<Timestamp> {
         let next_sync = self.synced_at.unwrap_or(now).checked_add(self.sync_every)?;
@@ -538,156 +378,6 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 }
             })
             .collect()
-    }
-
-    /// Reads sources side by side, each on its own.
-    async fn sync(&mut self, limit: SignedDuration, which: Which) -> Result<()> {
-        let limit_secs = limit.as_secs();
-        let limit = Duration::try_from(limit).unwrap_or_default();
-        let mut sources = std::mem::take(&mut self.sources);
-        let (is_all, mut objects) = match which {
-            Which::All(objects) => (true, objects),
-            Which::Hinted(objects) => (false, objects),
-        };
-        let open: Vec<_> = self
-            .connectors
-            .keys()
-            .filter_map(|id| match objects.remove(id) {
-                Some(objects) => Some((id, sources.remove(id), objects)),
-                None => is_all.then(|| (id, sources.remove(id), BTreeSet::new())),
-            })
-            .collect();
-        // Who is not asked now keeps what it knows.
-        self.sources = sources;
-        let this = &*self;
-        let readings = open.into_iter().map(async |(id, mut source, objects)| {
-            // A source that is cut off keeps what it has learned about people and places.
-            let begun = tokio::time::Instant::now();
-            let read = this.sync_one(id, &mut source, &objects);
-            let read = tokio::time::timeout(limit, read).await;
-            let (result, events) = match &read {
-                Ok(Ok(events)) => ("read", *events),
-                Ok(Err(_)) => ("failed", 0),
-                Err(_) => ("slow", 0),
-            };
-            metrics::reading(id, result, events, begun.elapsed());
-            (id.clone(), read, source)
-        });
-        let readings = join_all(readings).await;
-        let mut events = 0;
-        for (id, read, source) in readings {
-            self.sources
-                .extend(source.map(|source| (id.clone(), source)));
-            match read {
-                Ok(Ok(count)) => {
-                    events += count;
-                    if self.troubles.remove(&id).is_some() {
-                        info!(connector = %id, "{id} can be read again");
-                    }
-                }
-                Ok(Err(error)) => self.note_trouble(&id, format!("{error:#}"), false).await?,
-                Err(_) => {
-                    let reason = format!("it was not read to its end within {limit_secs} s");
-                    self.note_trouble(&id, reason, true).await?;
-                }
-            }
-        }
-        self.read_at = Some(self.clock.now());
-        if is_all {
-            self.synced_at = self.read_at;
-            self.health.has_read();
-        }
-        metrics::sources(self.troubles.len(), self.clock.now());
-        if events > 0 {
-            info!(events, "Read {events} new events");
-        }
-        let (people, spaces) = self
-            .store
-            .read(|c| Ok((people::people(c, None)?, people::spaces(c)?)))
-            .await?;
-        self.roster = self.roster.renewed(people, spaces);
-        self.follow_space().await
-    }
-
-    async fn sync_one(
-        &self,
-        id: &ConnectorId,
-        source: &mut Option<AnySource>,
-        objects: &BTreeSet<String>,
-    ) -> Result<usize> {
-        let source = match source {
-            Some(source) => source,
-            None => source.insert(self.connectors[id].open(id, &self.base, &self.http)?),
-        };
-        let connector = id.clone();
-        let open = self
-            .store
-            .read(move |c| hooks::open_hooks(c, &connector))
-            .await?;
-        let hooked = open.iter().flat_map(|(_, objects)| objects);
-        for object in objects.iter().chain(hooked) {
-            source.hint(object);
-        }
-        let now = || self.clock.now();
-        let synced = ingest::sync(&self.store, id, source, &self.roster, now, |_, _| {}).await?;
-        if let Some((last, _)) = open {
-            let (connector, now) = (id.clone(), self.clock.now());
-            self.store
-                .write(move |c| hooks::settle_hooks(c, &connector, last, now))
-                .await?;
-        }
-        Ok(synced.events)
-    }
-
-    async fn note_trouble(
-        &mut self,
-        id: &ConnectorId,
-        reason: String,
-        is_slow: bool,
-    ) -> Result<()> {
-        let now = self.clock.now();
-        let before = self.troubles.get(id);
-        if before
-            .is_some_and(|before| before.is_slow == is_slow && (is_slow || before.reason == reason))
-        {
-            return Ok(());
-        }
-        let trouble = Trouble {
-            reason: reason.clone(),
-            since: before.map_or(now, |before| before.since),
-            is_slow,
-        };
-        self.troubles.insert(id.clone(), trouble);
-        warn!(connector = %id, error = reason, "{id} cannot be read; the others go on");
-        let gap = Gap {
-            of: id.to_string(),
-            reason,
-        };
-        self.store
-            .write(move |c| progress::put_gap(c, &gap, now))
-            .await
-    }
-
-    /// Forgets, once a day, what is older than the team wants to keep; the index follows.
-    async fn expire(&mut self, now: Timestamp) -> Result<()> {
-        let day = SignedDuration::from_hours(24);
-        if self
-            .expired_at
-            .is_some_and(|at| now.duration_since(at) < day)
-        {
-            return Ok(());
-        }
-        self.expired_at = Some(now);
-        let before = now.saturating_sub(WORDS_KEPT)?;
-        self.store.write(move |c| words::prune(c, before)).await?;
-        let expired = expire_all(&self.store, &self.connectors, &self.retention, now).await?;
-        if expired > 0 {
-            info!(
-                expired,
-                "Forgot the words of {expired} events that are past their time"
-            );
-        }
-        Ok(())
     }
 
     /// Brings the index up to the log. No briefing waits for it.
@@ -757,46 +447,4 @@ impl<S: ChatSink + Clone> Daemon<S> {
             None => info!(connectors, "Started; nobody is to be briefed"),
         }
     }
-}
-
-/// How many events are forgotten in one transaction.
-const EXPIRED_AT_ONCE: usize = 2_000;
-
-/// Forgets everything that is past its time; returns how many events that were.
-///
-/// # Errors
-/// When the store fails.
-pub async fn expire_all(
-    store: &Store,
-    connectors: &BTreeMap<ConnectorId, ConnectorConfig>,
-    retention: &RetentionConfig,
-    now: Timestamp,
-) -> Result<usize> {
-    let before = |days: u32| now.saturating_sub(SignedDuration::from_hours(24 * i64::from(days)));
-    let mut all = 0;
-    let mut longest = Some(0);
-    for id in connectors.keys() {
-        let days = retention.days_of(id);
-        longest = longest.zip(days).map(|(longest, days)| longest.max(days));
-        let Some(days) = days else { continue };
-        let before = before(days)?;
-        loop {
-            let id = id.clone();
-            let expired = store
-                .write(move |c| retention::expire(c, &id, before, EXPIRED_AT_ONCE))
-                .await?;
-            all += expired;
-            if expired < EXPIRED_AT_ONCE {
-                break;
-            }
-        }
-    }
-    // What briefings said may come from any source.
-    if let Some(days) = longest.filter(|days| *days > 0) {
-        let before = before(days)?;
-        store
-            .write(move |c| retention::expire_deliveries(c, before))
-            .await?;
-    }
-    Ok(all)
 }
