@@ -186,12 +186,13 @@ pub fn written(
     };
     let mut news = news_of(night, member, roster);
     news.retain(|news| !night.steering.muted.contains(&news.topic.id));
-    let ranked = rank(news, night, &reader);
-    // New tickets without an owner share one line, which has its place beside the others.
+    let mut ranked = rank(news, night, &reader);
+    // New tickets without an owner share one line, which stands among those worth knowing and tells of them alone.
     let unowned = suggested::line_of(night, &reader);
-    let mut caps = style.caps;
-    caps.items -= usize::from(unowned.is_some()).min(caps.items);
-    let selection = select(ranked, &caps);
+    if let Some(line) = &unowned {
+        ranked.retain(|ranked| !suggested::tells_of(line, ranked));
+    }
+    let selection = select(ranked, &style.caps, usize::from(unowned.is_some()));
     // Who comes back on a Monday and is briefed on Tuesday still catches up.
     let earliest_unsettled = schedule::next_start(member, night.window.after.0)
         .map_or(today, |(date, _)| date.min(today));
@@ -206,10 +207,7 @@ pub fn written(
         .map_or(0, |line| words_of(std::slice::from_ref(line)));
     let max_words = max_words.saturating_sub(spent);
     let mut items = fitting_items(&selection, &reader, max_words, days_away.is_some());
-    if let Some(line) = unowned {
-        suggested::drop_doubles(&mut items, &line);
-        items.push(line);
-    }
+    items.extend(unowned);
     let (items, dropped) = verify::verified(items, night);
     // A line that found no room or did not pass the checks leaves its topics behind: the reader's own are named first.
     let shown: BTreeSet<&ThreadId> = items

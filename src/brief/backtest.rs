@@ -211,7 +211,7 @@ fn morning(
         stale_after_days: style.stale_after_days,
         weights: style.weights,
     };
-    let selection = select(rank(news.clone(), &night, &reader), &style.caps);
+    let selection = select(rank(news.clone(), &night, &reader), &style.caps, 0);
     let topic = |ranked: &Ranked<'_>| ranked.news.topic.id;
     let lines: Vec<Vec<TopicId>> = selection
         .lines

@@ -47,6 +47,9 @@ impl Default for Caps {
 /// Below this score nothing of the team's is worth a line.
 const LEAST_WORTH: f32 = 0.12;
 
+/// How many lines worth knowing have room before the last of what changed on the reader's.
+const LEAST_WORTH_KNOWING: usize = 2;
+
 /// How many threads of a kind it takes to share a line.
 const LEAST_GROUP: usize = 3;
 
@@ -70,8 +73,9 @@ pub struct Selection<'a> {
     pub omitted: usize,
 }
 
-/// Returns the lines of a briefing. Everything that is the reader's is in a line or in `also`.
-pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
+/// Returns the lines of a briefing beside which `beside` others worth knowing will stand. Everything that is the reader's
+/// is in a line or in `also`.
+pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps, beside: usize) -> Selection<'a> {
     let mut selection = Selection::default();
     let (direct, team): (Vec<_>, Vec<_>) = ranked.into_iter().partition(Ranked::is_direct);
     let (handled, mut direct): (Vec<_>, Vec<_>) =
@@ -102,15 +106,30 @@ pub fn select<'a>(ranked: Vec<Ranked<'a>>, caps: &Caps) -> Selection<'a> {
     }
 
     let mut worth = worth_knowing(team, caps, &mut selection);
-    let room = caps.items.saturating_sub(asking.len() + blockers.len());
+    let room = caps
+        .items
+        .saturating_sub(asking.len() + blockers.len() + beside);
+    // A decision is worth more than the last thing that moved.
+    let is_decision = |line: &Line<'_>| kind_of_group(line) == ItemKind::Decision;
+    let reserved = if worth.iter().any(is_decision) {
+        LEAST_WORTH_KNOWING
+    } else {
+        LEAST_WORTH_KNOWING.saturating_sub(beside)
+    };
     let changed = changed_lines(
         direct,
         asking.len() + blockers.len(),
-        room.saturating_sub(worth.len().min(2)).max(1),
+        room.saturating_sub(worth.len().min(reserved)).max(1),
         caps,
         &mut selection,
     );
-    let over = worth.split_off(worth.len().min(room.saturating_sub(changed.len())));
+    let left = room.saturating_sub(changed.len());
+    let most = caps.worth_knowing.saturating_sub(beside).min(left);
+    let mut over = Vec::new();
+    while worth.len() > most {
+        let last = worth.iter().rposition(|line| !is_decision(line));
+        over.push(worth.remove(last.unwrap_or(worth.len() - 1)));
+    }
     selection.omitted += over.iter().map(|line| line.ranked.len()).sum::<usize>();
 
     selection.lines.extend(asking);

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::changes::asked_accounts;
-use super::rank::Reader;
+use super::rank::{Ranked, Reader};
 use super::summarize::{citation_of, label_of};
 use crate::model::{
     Area, BriefingItem, ItemKind, Logged, LoggedAsk, Member, MemberId, Reason, Section, ThreadId,
@@ -78,15 +78,12 @@ pub fn line_of(night: &Night, reader: &Reader<'_>) -> Option<BriefingItem> {
     })
 }
 
-/// Takes lines away that tell of one of these tickets alone and of nothing but that it is new.
-pub fn drop_doubles(items: &mut Vec<BriefingItem>, line: &BriefingItem) {
-    items.retain(|item| {
-        let is_told = |thread: &ThreadRef| line.threads.iter().any(|told| told.id == thread.id);
-        !(item.section == Section::WorthKnowing
-            && item.kind == ItemKind::NewTicket
-            && !item.threads.is_empty()
-            && item.threads.iter().all(is_told))
-    });
+/// Returns whether a line says what there is to say of a topic: the team's, and nothing but a new ticket.
+pub fn tells_of(line: &BriefingItem, ranked: &Ranked<'_>) -> bool {
+    let thread = &ranked.news.topic.thread.id;
+    !ranked.is_direct()
+        && ranked.kind == ItemKind::NewTicket
+        && line.threads.iter().any(|told| told.id == *thread)
 }
 
 fn concern_of<'a>(

@@ -172,3 +172,15 @@ fn wait_for(path: &Path) {
     }
     panic!("{} never came", path.display());
 }
+
+#[test]
+fn the_readme_shows_what_the_demo_prints() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let (_, shown) = readme.split_once("```text\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let demo = text(&daybrief(&["demo"]).stdout);
+    assert!(
+        demo.contains(shown),
+        "the README shows\n{shown}\nand the demo prints\n{demo}"
+    );
+}
