@@ -296,10 +296,10 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// What was said in a ticket goes with the ticket. Replies to a message outlive it.
+    /// What was said in a ticket or a discussion goes with it. Replies to a message outlive it.
     fn delete_rest(&mut self, event: &Event) -> Result<()> {
         let (tid, kind, _) = self.thread_of(event)?;
-        if kind != ThreadKind::Ticket {
+        if !matches!(kind, ThreadKind::Ticket | ThreadKind::Topic) {
             return Ok(());
         }
         for id in events::said_in(self.c, tid)? {

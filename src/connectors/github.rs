@@ -1,23 +1,26 @@
-//! Issues and pull requests of GitHub repositories, and comments on them.
+//! Issues, pull requests and discussions of GitHub repositories, and comments on issues.
 //!
 //! Polling is complete by itself: every issue that changed is asked for its whole timeline, so that comments, reviews,
 //! owners and labels come with who did it and when. `gather` decides what to ask, `normalize` is pure. Comments go out
 //! by [`comments`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::{Cursor, Fact, Page, Source, secret};
+use super::{Cursor, Fact, Page, Source, files, secret};
 use crate::http::{Http, Url};
 use crate::model::ConnectorId;
 
 pub mod api;
+mod app;
 mod check;
 pub mod comments;
+mod discussions;
 mod gather;
 pub mod hooks;
 pub mod normalize;
@@ -28,6 +31,7 @@ pub(crate) mod fake;
 mod tests;
 
 use api::Client;
+use app::{Access, App, AppConfig};
 use comments::Comments;
 use gather::Gatherer;
 
@@ -39,10 +43,21 @@ pub struct GithubConfig {
     pub token_env: Option<String>,
     /// A file that holds it instead, relative to the config; it is read again at every opening.
     pub token_file: Option<PathBuf>,
+    /// A GitHub App's number or client ID, in place of a token.
+    #[serde(deserialize_with = "files::tolerant::maybe_text")]
+    pub app_id: Option<String>,
+    /// The environment variable that holds the app's private key.
+    pub private_key_env: Option<String>,
+    /// The file that holds it instead, as GitHub hands it out.
+    pub private_key_file: Option<PathBuf>,
+    /// Where the app is installed; looked up by repository if left out.
+    pub installation_id: Option<u64>,
     /// What is read: `owner/name` each.
     pub repositories: Vec<String>,
     /// Who may read what stands in a repository that is not public.
     pub audience: Readers,
+    /// Whether discussions are read too.
+    pub discussions: bool,
     /// How many days back the first reading goes.
     pub history_days: u32,
     /// Where the API is; `https://HOST/api/v3/` for GitHub Enterprise Server.
@@ -65,8 +80,13 @@ impl Default for GithubConfig {
         GithubConfig {
             token_env: None,
             token_file: None,
+            app_id: None,
+            private_key_env: None,
+            private_key_file: None,
+            installation_id: None,
             repositories: Vec::new(),
             audience: Readers::default(),
+            discussions: true,
             history_days: 180,
             api_url: api::API.to_owned(),
         }
@@ -121,17 +141,44 @@ impl GithubConfig {
                 bail!("repositories under [{table}]: {name:?} is not of the form owner/name");
             }
         }
-        let token = secret::named(
-            &table,
-            ("token_env", "token_file"),
-            self.token_env.as_deref(),
-            self.token_file.as_deref(),
-            base,
-        )?;
         let api = format!("{}/", self.api_url.trim_end_matches('/'));
         let api = Url::parse(&api)
             .with_context(|| format!("api_url under [{table}] is no address: {api}"))?;
-        Ok(Client::new(http, api, token, id))
+        let access = self.access(&table, id, base, http, &api)?;
+        Ok(Client::new(http, api, access, id))
+    }
+
+    fn access(
+        &self,
+        table: &str,
+        id: &ConnectorId,
+        base: &Path,
+        http: &Http,
+        api: &Url,
+    ) -> Result<Access> {
+        let (token_env, token_file) = (self.token_env.as_deref(), self.token_file.as_deref());
+        let (key_env, key_file) = (
+            self.private_key_env.as_deref(),
+            self.private_key_file.as_deref(),
+        );
+        let Some(app_id) = &self.app_id else {
+            if key_env.is_some() || key_file.is_some() || self.installation_id.is_some() {
+                bail!("[{table}] names an app's key or installation; add app_id");
+            }
+            let keys = ("token_env", "token_file");
+            let token = secret::named(table, keys, token_env, token_file, base)?;
+            return Ok(Access::Token(token));
+        };
+        if token_env.is_some() || token_file.is_some() {
+            bail!("[{table}] names both a token and an app; keep one");
+        }
+        let app = AppConfig {
+            app_id,
+            pem: &secret::private_key(table, key_env, key_file, base)?,
+            installation: self.installation_id,
+            first: &self.repositories[0],
+        };
+        Ok(Access::App(Arc::new(App::new(http, api, id, &app)?)))
     }
 }
 
@@ -169,10 +216,14 @@ impl Source for GithubSource {
     }
 
     fn hint(&mut self, object: &str) {
-        if let Some((name, number)) = object.rsplit_once('#')
-            && let Ok(number) = number.parse()
-        {
+        let split = |sign| {
+            let (name, number) = object.rsplit_once(sign)?;
+            Some((name, number.parse().ok()?))
+        };
+        if let Some((name, number)) = split('#') {
             self.0.look_at(name, number);
+        } else if let Some((name, number)) = split('!') {
+            self.0.look_at_discussion(name, number);
         }
     }
 }

@@ -76,6 +76,39 @@ pub fn password(
     Ok(SecretString::from(text))
 }
 
+/// Returns the text of a private key that a table names by `private_key_env` or `private_key_file`.
+///
+/// # Errors
+/// As [`named`].
+pub fn private_key(
+    table: &str,
+    env: Option<&str>,
+    file: Option<&Path>,
+    base: &Path,
+) -> Result<SecretString> {
+    let text = match (env, file) {
+        (Some(name), None) => std::env::var(name).ok().with_context(|| {
+            format!("private_key_env under [{table}]: the environment variable {name} is not set")
+        })?,
+        (None, Some(file)) => {
+            let path: PathBuf = base.join(file);
+            std::fs::read_to_string(&path).with_context(|| {
+                format!(
+                    "private_key_file under [{table}]: cannot read {}",
+                    path.display()
+                )
+            })?
+        }
+        (None, None) => bail!(
+            "[{table}] names no private key: set private_key_file to the .pem file, or private_key_env to an environment variable"
+        ),
+        (Some(_), Some(_)) => {
+            bail!("[{table}] names both private_key_env and private_key_file; keep one")
+        }
+    };
+    Ok(SecretString::from(text))
+}
+
 /// Where a secret stands, so that it can be read again when it has been replaced.
 #[derive(Clone, Debug)]
 pub struct Named {

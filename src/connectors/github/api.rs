@@ -1,13 +1,16 @@
 //! GitHub's REST API: how it is called, what it answers, and what its refusals mean for a person.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::app::{Access, Kept};
 use crate::connectors::files::tolerant;
 use crate::http::{
     Answer, Call, Effect, Http, HttpError, Method, Pace, Scope, StatusCode, Url, header,
@@ -20,7 +23,9 @@ pub const API: &str = "https://api.github.com/";
 const VERSION: &str = "2022-11-28";
 
 /// GitHub allows 900 points a minute; a read costs one of them.
-const READS: Pace = Pace::per_minute(600).at_once(10);
+pub const READS: Pace = Pace::per_minute(600).at_once(10);
+/// GitHub allows 2,000 points a minute to GraphQL, and a query of ours costs one or two.
+const QUERIES: Pace = Pace::per_minute(120).at_once(2);
 /// Whatever makes a notification: no more than one a second, and one at a time.
 const WRITES: Pace = Pace {
     every: Duration::from_secs(1),
@@ -28,12 +33,12 @@ const WRITES: Pace = Pace {
     at_once: 1,
 };
 
-/// GitHub, as one token sees it.
+/// GitHub, as one token or one app sees it.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: Http,
     api: Url,
-    token: SecretString,
+    access: Access,
     id: ConnectorId,
 }
 
@@ -48,6 +53,22 @@ pub enum GithubError {
         "GitHub does not accept the token: make a new one (a fine-grained personal access token with read access to issues, pull requests and metadata) and put it where the config says"
     )]
     BadToken,
+    /// The app's signature is no good.
+    #[error(
+        "GitHub does not accept the app's signature: check that app_id and the private key belong together, and that this machine's clock is right ({said})"
+    )]
+    BadApp {
+        /// GitHub's own words.
+        said: String,
+    },
+    /// The app is not where it should read.
+    #[error(
+        "the app is not installed for {place}: install it there (Settings, Applications, Configure), or correct installation_id"
+    )]
+    NotInstalled {
+        /// The repository.
+        place: String,
+    },
     /// The token may not do this.
     #[error(
         "the token may not {operation}: give it access to {place}, with the permission that this needs ({said})"
@@ -75,7 +96,9 @@ impl GithubError {
     pub fn is_about_place(&self) -> bool {
         matches!(
             self,
-            GithubError::Forbidden { .. } | GithubError::Missing { .. }
+            GithubError::Forbidden { .. }
+                | GithubError::Missing { .. }
+                | GithubError::NotInstalled { .. }
         )
     }
 }
@@ -93,11 +116,11 @@ pub struct Listed<T> {
 
 impl Client {
     /// Returns a client.
-    pub fn new(http: &Http, api: Url, token: SecretString, id: &ConnectorId) -> Client {
+    pub fn new(http: &Http, api: Url, access: Access, id: &ConnectorId) -> Client {
         Client {
             http: http.clone(),
             api,
-            token,
+            access,
             id: id.clone(),
         }
     }
@@ -105,6 +128,94 @@ impl Client {
     /// Returns the time.
     pub fn now(&self) -> jiff::Timestamp {
         self.http.clock().now()
+    }
+
+    /// Returns the login that is written as; `None` when a token has none.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn login(&self) -> Result<Option<String>, GithubError> {
+        if let Access::App(app) = &self.access {
+            return app.login().await.map(Some);
+        }
+        match self.get::<User>("user", "user").await {
+            Ok(user) => Ok(Some(user.login)),
+            // The token of an app that somebody else made has no user of its own; it writes as a program.
+            Err(error) if error.is_about_place() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns what the app may do in a repository, by permission; `None` for a token, which does not say.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn permissions(
+        &self,
+        repository: &str,
+    ) -> Result<Option<BTreeMap<String, String>>, GithubError> {
+        match &self.access {
+            Access::Token(_) => Ok(None),
+            Access::App(app) => Ok(Some(app.token(Some(repository), None).await?.permissions)),
+        }
+    }
+
+    /// Asks GraphQL about a repository and returns the data, with the kinds of refusal that left parts of it out:
+    /// GraphQL's refusals come with a status of success.
+    ///
+    /// # Errors
+    /// As [`Client::get`], and when GitHub refuses the whole.
+    pub async fn query(
+        &self,
+        operation: &str,
+        repository: &str,
+        query: &str,
+        variables: &Value,
+    ) -> Result<(Value, Vec<String>), GithubError> {
+        // A server of one's own has it beside the REST API: `/api/graphql`, `/api/v3/`.
+        let path = match self.api.path().strip_suffix("/v3/") {
+            Some(above) => format!("{above}/graphql"),
+            None => "graphql".into(),
+        };
+        let mut call = self.call(operation, self.address(&path, &[])?);
+        call.scope = Scope::new(format!("{}/graphql", self.id), QUERIES);
+        let body = json!({ "query": query, "variables": variables });
+        let call = call.with_json(Method::POST, &body).effect(Effect::Read);
+        let answer = self.send_for(call, Some(repository)).await?;
+        let mut told: Value = answer.json(operation)?;
+        let data = told["data"].take();
+        let refused: Vec<String> = told["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|error| error["type"].as_str().unwrap_or("UNKNOWN").to_owned())
+            .collect();
+        let mut parts = data.as_object().into_iter().flat_map(|data| data.values());
+        if refused.is_empty() || parts.any(|part| !part.is_null()) {
+            return Ok((data, refused));
+        }
+        let error = &told["errors"][0];
+        let said = short(error["message"].as_str());
+        Err(match error["type"].as_str().unwrap_or_default() {
+            "NOT_FOUND" => GithubError::Missing {
+                place: repository.to_owned(),
+            },
+            "RATE_LIMITED" => {
+                let reset = answer.header("x-ratelimit-reset");
+                let reset =
+                    reset.and_then(|reset| Timestamp::from_second(reset.parse().ok()?).ok());
+                let soon = self.now().saturating_add(SignedDuration::from_mins(1));
+                GithubError::Http(HttpError::Paused {
+                    host: self.api.host_str().unwrap_or_default().to_owned(),
+                    until: reset.or(soon.ok()).unwrap_or_default(),
+                })
+            }
+            _ => GithubError::Forbidden {
+                operation: operation.to_owned(),
+                place: repository.to_owned(),
+                said,
+            },
+        })
     }
 
     /// Returns an address of the API.
@@ -141,7 +252,7 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn answer(&self, operation: &str, path: &str) -> Result<Answer, GithubError> {
-        let call = self.call(operation, self.address(path, &[])?)?;
+        let call = self.call(operation, self.address(path, &[])?);
         self.send(call).await
     }
 
@@ -155,7 +266,7 @@ impl Client {
         url: Url,
         etag: Option<&str>,
     ) -> Result<Option<Listed<T>>, GithubError> {
-        let mut call = self.call(operation, url)?;
+        let mut call = self.call(operation, url);
         if let Some(etag) = etag {
             call = call.header(header::IF_NONE_MATCH, etag);
         }
@@ -202,7 +313,7 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> Result<T, GithubError> {
-        let mut call = self.call(operation, self.address(path, &[])?)?;
+        let mut call = self.call(operation, self.address(path, &[])?);
         call.scope = Scope::new(format!("{}/write", self.id), WRITES);
         call.method = method.clone();
         if !body.is_null() {
@@ -216,36 +327,48 @@ impl Client {
         Ok(answer.json(operation)?)
     }
 
-    fn call(&self, operation: &str, url: Url) -> Result<Call, GithubError> {
+    fn call(&self, operation: &str, url: Url) -> Call {
         let scope = Scope::new(self.id.as_str(), READS);
-        let call = Call::get(self.id.as_str(), operation, scope, url)
-            .header(header::ACCEPT, "application/vnd.github+json")
-            .header(
-                header::HeaderName::from_static("x-github-api-version"),
-                VERSION,
-            );
-        Ok(call.credentials(&format!("Bearer {}", self.token.expose_secret()))?)
+        described(Call::get(self.id.as_str(), operation, scope, url))
     }
 
     async fn send(&self, call: Call) -> Result<Answer, GithubError> {
+        let repository = repository_of(&call.url);
+        self.send_for(call, repository.as_deref()).await
+    }
+
+    /// Sends a call with what lets it into a repository. A refused token is replaced once: what was refused was not
+    /// carried out, so that even a write may go again.
+    async fn send_for(&self, call: Call, repository: Option<&str>) -> Result<Answer, GithubError> {
         let (operation, place) = (call.operation.to_string(), place_of(&call.url));
-        let answer = self.http.send(call).await?;
-        let said = || {
-            let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            value["message"]
-                .as_str()
-                .unwrap_or("it does not say why")
-                .chars()
-                .take(160)
-                .collect()
+        let send = async |token: &secrecy::SecretString| {
+            let bearer = format!("Bearer {}", token.expose_secret());
+            Ok::<_, GithubError>(self.http.send(call.clone().credentials(&bearer)?).await?)
+        };
+        let answer = match &self.access {
+            Access::Token(token) => send(token).await?,
+            Access::App(app) => {
+                let Kept { token, .. } = app.token(repository, None).await?;
+                let answer = send(&token).await?;
+                if answer.status == StatusCode::UNAUTHORIZED {
+                    send(&app.token(repository, Some(&token)).await?.token).await?
+                } else {
+                    answer
+                }
+            }
         };
         match answer.status.as_u16() {
             304 => Ok(answer),
-            401 => Err(GithubError::BadToken),
+            401 => Err(match &self.access {
+                Access::Token(_) => GithubError::BadToken,
+                Access::App(_) => GithubError::BadApp {
+                    said: said(&answer),
+                },
+            }),
             403 => Err(GithubError::Forbidden {
                 operation,
                 place,
-                said: said(),
+                said: said(&answer),
             }),
             404 | 410 | 451 => Err(GithubError::Missing { place }),
             _ => Ok(answer.accepted(&operation)?),
@@ -262,6 +385,35 @@ impl Client {
         let url = Url::parse(address).ok()?;
         (url.origin() == self.api.origin()).then_some(url)
     }
+}
+
+/// Returns a call that says which form and version of answers it wants.
+pub fn described(call: Call) -> Call {
+    call.header(header::ACCEPT, "application/vnd.github+json")
+        .header(
+            header::HeaderName::from_static("x-github-api-version"),
+            VERSION,
+        )
+}
+
+/// Returns GitHub's own words for a refusal, short.
+pub fn said(answer: &Answer) -> String {
+    let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    short(value["message"].as_str())
+}
+
+fn short(said: Option<&str>) -> String {
+    said.unwrap_or("it does not say why")
+        .chars()
+        .take(160)
+        .collect()
+}
+
+/// Returns `owner/name` of an address, if it is about a repository.
+fn repository_of(url: &Url) -> Option<String> {
+    let mut parts = url.path().split('/').skip_while(|part| *part != "repos");
+    let (_, owner, name) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(format!("{owner}/{name}"))
 }
 
 /// Returns `owner/name#12` of an address, as far as it has one.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::api::{Client, GithubError, Issue, Repository, User};
-use super::{Fact, GithubConfig, Readers};
+use super::{Fact, GithubConfig, Readers, discussions};
 use crate::http::Http;
 
 /// How far the clocks may be apart, in seconds.
@@ -13,7 +13,15 @@ const MAX_SKEW: i64 = 60;
 /// Asks GitHub who the token is and what it sees of each repository.
 pub async fn check(config: &GithubConfig, client: &Client, http: &Http) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
-    let answer = client.answer("rate_limit", "rate_limit").await?;
+    let login = client.login().await?;
+    let answer = match client.answer("rate_limit", "rate_limit").await {
+        Ok(answer) => answer,
+        // An app that is not installed for the first repository may be for another one.
+        Err(error) if error.is_about_place() => {
+            return of_repositories(config, client, facts).await;
+        }
+        Err(error) => return Err(error.into()),
+    };
     if let Some(skew) = answer.clock_skew_secs(http.clock().now())
         && skew.abs() > MAX_SKEW
     {
@@ -23,11 +31,10 @@ pub async fn check(config: &GithubConfig, client: &Client, http: &Http) -> Resul
             skew.abs()
         )));
     }
-    match client.get::<User>("user", "user").await {
-        Ok(user) => facts.push(Fact::Fine(format!("reads as {}", user.login))),
-        Err(error) if error.is_about_place() => facts.push(Fact::Fine("reads as an app".into())),
-        Err(error) => return Err(error.into()),
-    }
+    facts.push(Fact::Fine(match login {
+        Some(login) => format!("reads as {login}"),
+        None => "reads as an app".into(),
+    }));
     let limits: Value = answer.json("rate_limit")?;
     let core = &limits["resources"]["core"];
     if let (Some(remaining), Some(limit)) = (core["remaining"].as_u64(), core["limit"].as_u64()) {
@@ -35,9 +42,24 @@ pub async fn check(config: &GithubConfig, client: &Client, http: &Http) -> Resul
             "{remaining} of {limit} calls left this hour"
         )));
     }
+    of_repositories(config, client, facts).await
+}
+
+async fn of_repositories(
+    config: &GithubConfig,
+    client: &Client,
+    mut facts: Vec<Fact>,
+) -> Result<Vec<Fact>> {
     for name in &config.repositories {
         match of_repository(config, client, name).await {
-            Ok(found) => facts.extend(found),
+            Ok(found) => {
+                for fact in found {
+                    // What an app may do is the same in all repositories of an owner.
+                    if !facts.contains(&fact) {
+                        facts.push(fact);
+                    }
+                }
+            }
             Err(error) if error.is_about_place() => facts.push(Fact::Note(error.to_string())),
             Err(error) => return Err(error.into()),
         }
@@ -50,13 +72,13 @@ async fn of_repository(
     client: &Client,
     name: &str,
 ) -> Result<Vec<Fact>, GithubError> {
+    let mut facts = rights_of_app(config, client, name).await?;
     let repository: Repository = client.get("repos.get", &format!("repos/{name}")).await?;
     let path = client.address(
         &format!("repos/{name}/issues"),
         &[("state", "all"), ("per_page", "1")],
     )?;
     client.list::<Issue>("issues.list", path, None).await?;
-    let mut facts = Vec::new();
     if !repository.full_name.is_empty() && !repository.full_name.eq_ignore_ascii_case(name) {
         facts.push(Fact::Note(format!(
             "{name} is called {} now; write that",
@@ -78,6 +100,69 @@ async fn of_repository(
             ))),
             Err(error) => return Err(error),
         }
+    }
+    if config.discussions {
+        facts.push(of_discussions(client, name).await?);
+    }
+    Ok(facts)
+}
+
+async fn of_discussions(client: &Client, name: &str) -> Result<Fact, GithubError> {
+    let asked = discussions::variables(name, None);
+    let told = client.query("discussions.list", name, discussions::LIST, &asked);
+    Ok(match told.await {
+        Ok((data, _)) if data["repository"]["hasDiscussionsEnabled"] == false => {
+            Fact::Fine(format!("{name} has no discussions"))
+        }
+        Ok((_, refused)) if refused.is_empty() => {
+            Fact::Fine(format!("{name}: discussions are read"))
+        }
+        Ok((_, refused)) => Fact::Note(format!(
+            "{name}: some discussions are kept from the token ({})",
+            refused.join(", ")
+        )),
+        Err(error) if error.is_about_place() => Fact::Note(format!(
+            "the discussions of {name} are not read: {error}; or set discussions = false"
+        )),
+        Err(error) => return Err(error),
+    })
+}
+
+/// Names what an app may do, and what it lacks.
+async fn rights_of_app(
+    config: &GithubConfig,
+    client: &Client,
+    name: &str,
+) -> Result<Vec<Fact>, GithubError> {
+    let Some(rights) = client.permissions(name).await? else {
+        return Ok(Vec::new());
+    };
+    let shown: Vec<String> = rights
+        .iter()
+        .map(|(right, level)| format!("{right} ({level})"))
+        .collect();
+    let mut facts = vec![Fact::Fine(format!("the app may: {}", shown.join(", ")))];
+    let wanted = [
+        ("metadata", true),
+        ("issues", true),
+        ("pull_requests", true),
+        ("discussions", config.discussions),
+    ];
+    let lacking: Vec<&str> = wanted
+        .into_iter()
+        .filter(|(right, is_wanted)| *is_wanted && !rights.contains_key(*right))
+        .map(|(right, _)| right)
+        .collect();
+    if !lacking.is_empty() {
+        facts.push(Fact::Note(format!(
+            "the app lacks {}; add it with Read under Permissions in the app's settings, and accept the change where it is installed",
+            lacking.join(", ")
+        )));
+    }
+    if rights.get("issues").is_some_and(|level| level == "read") {
+        facts.push(Fact::Fine(
+            "the app may not comment on issues or assign them; that needs issues (write)".into(),
+        ));
     }
     Ok(facts)
 }

@@ -25,7 +25,7 @@ const LONGEST: usize = 65_000;
 #[derive(Clone, Debug)]
 pub struct Comments {
     client: Client,
-    /// Whose token it is; an app has no user of its own.
+    /// Whose token it is, as far as that is known.
     own: Arc<OnceCell<Option<String>>>,
 }
 
@@ -46,13 +46,7 @@ impl Comments {
 
     /// Returns the login that the token writes as.
     async fn own(&self) -> Result<&Option<String>, GithubError> {
-        let asked = async || match self.client.get::<User>("user", "user").await {
-            Ok(user) => Ok(Some(user.login)),
-            // An app has no user of its own; it writes as a program.
-            Err(error) if error.is_about_place() => Ok(None),
-            Err(error) => Err(error),
-        };
-        self.own.get_or_try_init(asked).await
+        self.own.get_or_try_init(|| self.client.login()).await
     }
 
     async fn is_ours(&self, author: Option<&User>) -> Result<bool, GithubError> {

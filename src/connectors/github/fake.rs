@@ -11,6 +11,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub mod app;
+mod graphql;
+
 /// What the next call that matches meets.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
@@ -28,6 +31,8 @@ pub struct Repository {
     /// `None` when the token may not list them.
     pub collaborators: Option<Vec<&'static str>>,
     pub issues: BTreeMap<u64, Issue>,
+    /// `None` when they are switched off.
+    pub discussions: Option<BTreeMap<u64, Value>>,
 }
 
 #[derive(Default)]
@@ -47,6 +52,14 @@ pub struct Hub {
     /// Every call: method, path and query, and whether the answer was "as before".
     pub calls: Vec<(String, bool)>,
     pub url: String,
+    /// When there is one, only its tokens are good.
+    pub app: Option<app::FakeApp>,
+    /// What GraphQL was asked for.
+    pub asked: Vec<String>,
+    /// The kind of refusal that every query meets.
+    pub refuses: Option<&'static str>,
+    /// A discussion is shown in part, on a page that leads nowhere.
+    pub is_odd: bool,
     next_id: u64,
 }
 
@@ -159,10 +172,14 @@ async fn answer(
     let mut hub = hub.lock().unwrap();
     let shown = format!("{method} {uri}");
     hub.calls.push((shown.clone(), false));
-    if headers
-        .get("authorization")
-        .is_none_or(|value| value != &format!("Bearer {TOKEN}"))
-    {
+    let bearer = headers.get("authorization");
+    let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let bearer = bearer.unwrap_or_default();
+    let is_let_in = match &mut hub.app {
+        Some(app) => app.lets_in(uri.path(), bearer),
+        None => bearer == TOKEN,
+    };
+    if !is_let_in {
         return (
             StatusCode::UNAUTHORIZED,
             axum::Json(json!({ "message": "Bad credentials" })),
@@ -281,9 +298,16 @@ impl Hub {
         let [first, rest @ ..] = path else {
             return None;
         };
+        if let Some(app) = &mut self.app
+            && (*first == "app" || path.last() == Some(&"installation"))
+        {
+            return app.say(path);
+        }
+        let writer = self.app.as_ref().map_or("daybrief", |_| "helper[bot]");
         if *first != "repos" {
             return match *first {
-                "user" => Some(user("daybrief")),
+                "graphql" => Some(self.ask(body)),
+                "user" => Some(user(writer)),
                 "rate_limit" => {
                     Some(json!({ "resources": { "core": { "remaining": 4_990, "limit": 5_000 } } }))
                 }
@@ -382,7 +406,7 @@ impl Hub {
                         self.next_id += 1;
                         let id = self.next_id;
                         let comment = json!({
-                            "id": id, "body": body["body"], "user": user("daybrief"), "created_at": "2026-11-23T08:00:00Z", "updated_at": "2026-11-23T08:00:00Z",
+                            "id": id, "body": body["body"], "user": user(writer), "created_at": "2026-11-23T08:00:00Z", "updated_at": "2026-11-23T08:00:00Z",
                             "issue_url": format!("{url}repos/{name}/issues/{number}"), "html_url": format!("https://github.com/{name}/issues/{number}#issuecomment-{id}"),
                         });
                         issue.comments.push(comment.clone());

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::api::{Client, Comment, GithubError, Happening, Issue, Listed, Repository, User};
+use super::api::{Client, Comment, GithubError, Happening, Issue, Listed};
 use super::normalize::{normalize, thread_name, time};
 use super::{Cursor, GithubConfig, Page, Readers};
 use crate::connectors::Skipped;
 use crate::connectors::files::{self, bare_event};
 use crate::http::Url;
-use crate::model::{
-    ANYONE, ConnectorId, Event, EventId, EventKind, Handle, Space, SpaceId, ThreadId,
-};
+use crate::model::{ConnectorId, Event, EventId, EventKind, ThreadId};
+
+mod readers;
+mod topics;
+
+use topics::Topics;
 
 /// How far every listing goes back behind the last one: GitHub may list a change a little late.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
@@ -56,6 +58,7 @@ struct Place {
     edited: BTreeMap<u64, String>,
     /// The comments of issues that changed lately, by issue: when it changed, and their ids.
     known: BTreeMap<u64, (String, BTreeSet<String>)>,
+    topics: Topics,
 }
 
 /// Reads repositories. It may be dropped and taken up at any await.
@@ -68,6 +71,8 @@ pub struct Gatherer {
     run: Option<Run>,
     /// Issues that a hook named, by repository.
     hinted: BTreeMap<String, BTreeSet<u64>>,
+    /// Discussions that a hook named; `None` when none are read.
+    hinted_topics: Option<BTreeMap<String, BTreeSet<u64>>>,
 }
 
 /// A pass, kept between its pages.
@@ -83,6 +88,7 @@ struct Run {
     history_before: Timestamp,
     /// Issues of the repository in front that a hook named.
     hinted: BTreeSet<u64>,
+    hinted_topics: BTreeSet<u64>,
 }
 
 /// What is asked next about a repository.
@@ -99,6 +105,10 @@ enum Phase {
     Comments,
     /// The issues of edited comments.
     Edited(VecDeque<u64>),
+    /// The next page of discussions that changed.
+    TopicList,
+    /// These discussions, then the next page if there is one.
+    Topics(VecDeque<u64>, Option<String>),
 }
 
 impl Gatherer {
@@ -116,18 +126,30 @@ impl Gatherer {
             history,
             run: None,
             hinted: BTreeMap::new(),
+            hinted_topics: config.discussions.then(BTreeMap::new),
         }
     }
 
     /// Asks for an issue again in the next pass, whatever the listings say; one that is gone is only noticed so.
     pub fn look_at(&mut self, name: &str, number: u64) {
-        let known = self
-            .repositories
-            .iter()
-            .find(|known| known.eq_ignore_ascii_case(name));
-        if let Some(known) = known {
-            self.hinted.entry(known.clone()).or_default().insert(number);
+        if let Some(known) = self.known(name) {
+            self.hinted.entry(known).or_default().insert(number);
         }
+    }
+
+    /// Asks for a discussion again in the next pass.
+    pub fn look_at_discussion(&mut self, name: &str, number: u64) {
+        let known = self.known(name);
+        if let (Some(known), Some(hinted)) = (known, &mut self.hinted_topics) {
+            hinted.entry(known).or_default().insert(number);
+        }
+    }
+
+    fn known(&self, name: &str) -> Option<String> {
+        let mut known = self.repositories.iter();
+        known
+            .find(|known| known.eq_ignore_ascii_case(name))
+            .cloned()
     }
 
     /// Goes on with the pass that the cursor belongs to, or begins one.
@@ -142,10 +164,9 @@ impl Gatherer {
         let stand: Stand = files::parse_cursor(after);
         // What was begun comes first, so that even one page a process gets to the end.
         let is_begun = |name: &&String| {
-            stand
-                .repositories
-                .get(*name)
-                .is_none_or(|place| !place.is_read || place.next.is_some())
+            stand.repositories.get(*name).is_none_or(|place| {
+                !place.is_read || place.next.is_some() || place.topics.next.is_some()
+            })
         };
         let (begun, settled): (Vec<_>, Vec<_>) = self.repositories.iter().partition(is_begun);
         let queue: VecDeque<String> = begun.into_iter().chain(settled).cloned().collect();
@@ -159,6 +180,7 @@ impl Gatherer {
             phase: Phase::Readers,
             history_before: Timestamp::MAX,
             hinted: BTreeSet::new(),
+            hinted_topics: BTreeSet::new(),
         };
         run.turn_to_front();
         self.run = Some(run);
@@ -178,6 +200,10 @@ impl Gatherer {
         let name = run.queue.front().cloned().unwrap_or_default();
         if matches!(run.phase, Phase::Comments) {
             run.hinted = self.hinted.remove(&name).unwrap_or_default();
+        }
+        if let (Phase::TopicList, Some(hinted)) = (&run.phase, &mut self.hinted_topics) {
+            run.hinted_topics
+                .extend(hinted.remove(&name).unwrap_or_default());
         }
         let stepped = match self.step_in(&mut run, &name, page).await {
             Err(error) if error.is_about_place() => {
@@ -248,7 +274,10 @@ impl Gatherer {
             }
             Phase::Edited(mut numbers) => {
                 let Some(number) = numbers.front().copied() else {
-                    run.drop_front();
+                    match self.hinted_topics {
+                        Some(_) => run.phase = Phase::TopicList,
+                        None => run.drop_front(),
+                    }
                     return Ok(());
                 };
                 let path = format!("repos/{name}/issues/{number}");
@@ -271,58 +300,25 @@ impl Gatherer {
                 run.phase = Phase::Edited(numbers);
                 skip_lost(delivered, page)?;
             }
-        }
-        Ok(())
-    }
-
-    async fn read_readers(
-        &self,
-        run: &mut Run,
-        name: &str,
-        page: &mut Page,
-    ) -> Result<(), GithubError> {
-        let repository: Repository = self
-            .client
-            .get("repos.get", &format!("repos/{name}"))
-            .await?;
-        let is_open = repository.is_public() || self.readers == Readers::Everyone;
-        let mut members: Vec<String> = if is_open {
-            vec![ANYONE.to_owned()]
-        } else {
-            let path = format!("repos/{name}/collaborators");
-            let listed: Result<Vec<User>, GithubError> =
-                self.client.all("repos.collaborators", &path).await;
-            match listed {
-                Ok(users) => users
-                    .into_iter()
-                    .map(|user| user.login.to_lowercase())
-                    .collect(),
-                Err(error) if error.is_about_place() => {
-                    let reason = "the token may not list who may read this repository, so nobody gets to see it; give it an account with write access, or set audience = \"everyone\"";
-                    page.skipped.push(Skipped {
-                        at: name.to_owned(),
-                        reason: reason.into(),
-                    });
-                    Vec::new()
+            Phase::TopicList => {
+                run.phase = Phase::TopicList;
+                match self.list_topics(run, name).await? {
+                    Some(phase) => run.phase = phase,
+                    None => run.drop_front(),
                 }
-                Err(error) => return Err(error),
             }
-        };
-        members.sort();
-        let print = files::hex(&Sha256::digest(members.join(" ")));
-        let place = run.place(name);
-        if place.print != print {
-            place.print = print;
-            page.spaces.push(Space {
-                id: SpaceId::new(&self.id, name),
-                name: name.to_owned(),
-                members: Some(
-                    members
-                        .iter()
-                        .map(|login| Handle::new(&self.id, login.as_str()))
-                        .collect(),
-                ),
-            });
+            Phase::Topics(mut numbers, next) => {
+                let Some(number) = numbers.front().copied() else {
+                    run.end_of_topics(name, next);
+                    return Ok(());
+                };
+                let delivered = self.deliver_topic(run, name, number, page).await;
+                if delivered.is_ok() {
+                    numbers.pop_front();
+                }
+                run.phase = Phase::Topics(numbers, next);
+                delivered?;
+            }
         }
         Ok(())
     }
@@ -536,6 +532,7 @@ impl Run {
     fn drop_front(&mut self) {
         self.queue.pop_front();
         self.phase = Phase::Readers;
+        self.hinted_topics.clear();
         self.turn_to_front();
     }
 

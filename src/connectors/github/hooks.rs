@@ -25,7 +25,7 @@ struct Named {
     full_name: String,
 }
 
-/// Returns what a delivery hints at: `owner/name#12`.
+/// Returns what a delivery hints at: `owner/name#12`, or `owner/name!12` for a discussion.
 ///
 /// # Errors
 /// When it is not from who knows the secret.
@@ -39,10 +39,14 @@ pub fn heard(delivery: &Delivery<'_>) -> Result<Heard, Refusal> {
         .header("x-github-delivery")
         .ok_or(Refusal::Unreadable)?;
     let body: Body = serde_json::from_slice(delivery.body).map_err(|_| Refusal::Unreadable)?;
-    let numbered = body.issue.or(body.pull_request).or(body.discussion);
-    let object = numbered
+    let object = match (body.issue.or(body.pull_request), body.discussion) {
+        (Some(issue), _) => Some(('#', issue.number)),
+        (None, Some(discussion)) => Some(('!', discussion.number)),
+        (None, None) => None,
+    };
+    let object = object
         .zip(body.repository)
-        .map(|(object, repository)| format!("{}#{}", repository.full_name, object.number));
+        .map(|((sign, number), repository)| format!("{}{sign}{number}", repository.full_name));
     Ok(Heard::Hint {
         delivery: id.to_owned(),
         objects: object.into_iter().collect(),
@@ -85,6 +89,13 @@ mod tests {
         };
         assert_eq!(ask(Some(right.clone()), BODY), Ok(heard));
         assert_eq!(ask(None, BODY), Err(Refusal::Unsigned));
+        let topic = br#"{"action":"created","comment":{"id":5},"discussion":{"number":4},"repository":{"full_name":"o/r"}}"#;
+        let told = ask(Some(format!("sha256={}", signed("hush", &[topic]))), topic);
+        let heard = Heard::Hint {
+            delivery: "d-1".into(),
+            objects: vec!["o/r!4".into()],
+        };
+        assert_eq!(told, Ok(heard));
         let spaced = [BODY, b" "].concat();
         assert_eq!(ask(Some(right), &spaced), Err(Refusal::Forged));
         let other = format!("sha256={}", signed("guess", &[BODY]));

@@ -316,26 +316,36 @@ impl Story<'_> {
 
     /// Returns an account's handle and notes its owner. Logins have no case.
     fn handle(&mut self, user: Option<&User>) -> Option<Handle> {
-        let user = user.filter(|user| !user.login.is_empty())?;
-        let handle = Handle::new(self.id, user.login.to_lowercase());
-        self.people
-            .entry(user.login.to_lowercase())
-            .or_insert_with(|| Person {
-                handle: Some(handle.clone()),
-                name: user.login.clone(),
-                is_bot: is_bot(user),
-                ..Person::default()
-            });
-        Some(handle)
+        handle_in(&mut self.people, user, self.id)
     }
 }
 
-fn is_bot(user: &User) -> bool {
+/// Returns an account's handle and notes its owner.
+pub fn handle_in(
+    people: &mut BTreeMap<String, Person>,
+    user: Option<&User>,
+    id: &ConnectorId,
+) -> Option<Handle> {
+    let user = user.filter(|user| !user.login.is_empty())?;
+    let handle = Handle::new(id, user.login.to_lowercase());
+    people
+        .entry(user.login.to_lowercase())
+        .or_insert_with(|| Person {
+            handle: Some(handle.clone()),
+            name: user.login.clone(),
+            is_bot: is_bot(user),
+            ..Person::default()
+        });
+    Some(handle)
+}
+
+/// Returns whether an account is a program's.
+pub fn is_bot(user: &User) -> bool {
     user.kind == "Bot" || user.login.ends_with("[bot]")
 }
 
 /// Returns what somebody wrote, without what GitHub does not show either.
-fn words(body: Option<&str>) -> Markdown {
+pub fn words(body: Option<&str>) -> Markdown {
     let mut text = body.unwrap_or_default().replace("\r\n", "\n");
     while let Some(start) = text.find("<!--") {
         let end = text[start..]

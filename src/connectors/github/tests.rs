@@ -16,6 +16,9 @@ use crate::roster::Roster;
 use crate::spec_check::{Spec, check_if_shared};
 use crate::store::{Store, audiences};
 
+mod app;
+mod discussions;
+
 struct Here {
     fake: Fake,
     dir: tempfile::TempDir,
@@ -67,8 +70,12 @@ impl Here {
         } else {
             format!("repositories = [\"{REPO}\"]\n")
         };
+        let token = match self.more.contains("app_id") {
+            true => "private_key_file = \"app.pem\"",
+            false => "token_file = \"token\"",
+        };
         toml::from_str(&format!(
-            "token_file = \"token\"\napi_url = \"{url}\"\n{repositories}{}",
+            "{token}\napi_url = \"{url}\"\n{repositories}{}",
             self.more
         ))
         .unwrap()
@@ -78,6 +85,13 @@ impl Here {
         self.config()
             .open(&"code".into(), self.dir.path(), &self.http)
             .unwrap()
+    }
+
+    async fn check(&self) -> Vec<Fact> {
+        let config = self.config();
+        let id = "code".into();
+        let checked = config.check(&id, self.dir.path(), &self.http);
+        checked.await.unwrap()
     }
 
     async fn sync_at(&mut self, now: &str) -> Result<Synced> {
@@ -212,6 +226,10 @@ fn described() -> Spec {
             "delete /repos/team/parser/issues/1/labels/needs%20owner",
             &[],
         )
+        .newer("post /graphql", &[])
+        .newer("get /app", &[])
+        .newer("get /repos/team/parser/installation", &[])
+        .newer("get /repos/other/tool/installation", &[])
 }
 
 #[tokio::test]
@@ -674,12 +692,9 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
         .unwrap()
         .collaborators = None;
     here.clock.move_to(Timestamp::now());
-    let checked = here
-        .config()
-        .check(&"code".into(), here.dir.path(), &here.http)
-        .await;
-    let facts: Vec<String> = checked
-        .unwrap()
+    let facts: Vec<String> = here
+        .check()
+        .await
         .iter()
         .map(|fact| match fact {
             Fact::Fine(says) => format!("+ {says}"),
@@ -692,7 +707,9 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
             "+ reads as daybrief",
             "+ 4990 of 5000 calls left this hour",
             "+ team/parser is public",
+            "+ team/parser has no discussions",
             "! the token may not list the collaborators of team/secret",
+            "+ team/secret has no discussions",
             "! team/nowhere is not there",
         ]
     );
@@ -706,6 +723,18 @@ fn a_table_that_cannot_be_right_is_refused() {
         ("repositories = [\"parser\"]", "not of the form owner/name"),
         ("repositories = [\"a/../b\"]", "not of the form owner/name"),
         ("repositories = [\"a/b\"]", "names no token"),
+        (
+            "repositories = [\"a/b\"]\napp_id = 1",
+            "names no private key",
+        ),
+        (
+            "repositories = [\"a/b\"]\napp_id = 1\ntoken_env = \"A\"",
+            "both a token and an app",
+        ),
+        (
+            "repositories = [\"a/b\"]\ninstallation_id = 1",
+            "add app_id",
+        ),
     ] {
         let config: GithubConfig = toml::from_str(table).unwrap();
         let error = config
@@ -740,9 +769,13 @@ async fn every_request_is_one_that_github_describes() {
             .await
             .unwrap();
     }
+    here.with_app();
+    here.check().await;
     let operations = described().check(&here.sent.calls());
     let known = [
+        "get /app",
         "get /rate_limit",
+        "get /repos/team/parser/installation",
         "get /repos/{owner}/{repo}",
         "get /repos/{owner}/{repo}/collaborators",
         "get /repos/{owner}/{repo}/issues",
@@ -752,6 +785,8 @@ async fn every_request_is_one_that_github_describes() {
         "get /repos/{owner}/{repo}/pulls/{pull_number}/comments",
         "get /user",
         "patch /repos/{owner}/{repo}/issues/comments/{comment_id}",
+        "post /app/installations/{installation_id}/access_tokens",
+        "post /graphql",
         "post /repos/{owner}/{repo}/issues/{issue_number}/comments",
     ];
     assert_eq!(
