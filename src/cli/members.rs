@@ -297,13 +297,15 @@ impl Forget {
         if global.json {
             return output::json_line(&json!({
                 "member": self.member, "events": forgotten.events, "briefings": forgotten.briefings, "accounts": forgotten.accounts,
+                "suggestions": forgotten.suggestions,
             }));
         }
         output::line(&format!(
-            "Forgot the words of {}, {} and {} of {}. Now remove [members.{}] from the configuration; sources that are still read will tell of the account again, without what was said before.",
+            "Forgot the words of {}, {}, {} and {} of {}. Now remove [members.{}] from the configuration; sources that are still read will tell of the account again, without what was said before.",
             count(forgotten.events, "event"),
             count(forgotten.briefings, "briefing"),
             count(forgotten.accounts, "account"),
+            count(forgotten.suggestions, "suggestion"),
             self.member,
             self.member
         ))

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
+use super::suggestions::forgotten;
 use super::{moment, people, retention};
 use crate::model::{ConnectorId, Handle, Member, MemberId};
 
@@ -81,6 +82,18 @@ pub fn export(
             "date": row.get::<_, String>(2)?, "line": row.get::<_, u32>(3)?, "at": moment(row.get(4)?).to_string() }),
         )?;
     }
+    let mut suggested = c.prepare(
+        "SELECT DISTINCT s.connector, s.ticket, s.made_at, j.value FROM suggestions s, json_each(s.candidates) j
+         WHERE j.value ->> 'member' = ?1 ORDER BY s.id",
+    )?;
+    let mut rows = suggested.query([member.id.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let said: Value = serde_json::from_str(&row.get::<_, String>(3)?).unwrap_or_default();
+        each(
+            json!({ "what": "suggestion", "connector": row.get::<_, String>(0)?, "ticket": row.get::<_, String>(1)?,
+            "at": moment(row.get(2)?).to_string(), "probability": said["probability"], "evidence": said["evidence"] }),
+        )?;
+    }
     Ok(())
 }
 
@@ -93,10 +106,12 @@ pub struct Forgotten {
     pub briefings: usize,
     /// Accounts.
     pub accounts: usize,
+    /// Suggestions for tickets that they stood in.
+    pub suggestions: usize,
 }
 
-/// Forgets a person: the words and the author of what they wrote, their accounts, mentions of them, briefings and feedback.
-/// What is left is that something was there.
+/// Forgets a person: the words and the author of what they wrote, their accounts, mentions of them, briefings and feedback,
+/// and where they were suggested. What is left is that something was there.
 pub fn forget(
     c: &Connection,
     id: &MemberId,
@@ -134,9 +149,6 @@ pub fn forget(
     ] {
         c.execute(sql, [id.as_str()])?;
     }
-    c.execute(
-        "DELETE FROM stand_ins WHERE seq IN (SELECT seq FROM events WHERE removed)",
-        [],
-    )?;
+    forgotten.suggestions = forgotten::forget(c, id, handles, now)?;
     Ok(forgotten)
 }

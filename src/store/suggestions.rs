@@ -1,6 +1,8 @@
 //! The ledger of suggestions: what was said about which ticket, what the tracker's later owner made of it, how often it
 //! was right.
 
+pub mod forgotten;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
