@@ -33,6 +33,7 @@ use crate::store::{Store, deliveries};
 
 pub mod desk;
 pub mod health;
+mod hearing;
 pub mod hints;
 pub mod joining;
 mod keeping;
@@ -126,6 +127,8 @@ pub struct Daemon<S> {
     hints: Hints,
     /// What is wrong with a source, so that it is logged once.
     troubles: BTreeMap<ConnectorId, Trouble>,
+    /// Whose words were last asked for where nothing pushes them.
+    heard_last: Option<MemberId>,
     /// The last date that needs nothing more, by member; the outbox knows too, but is slower to ask.
     settled: BTreeMap<MemberId, civil::Date>,
     /// Briefings that could not be made, why, and until when they are left alone.
@@ -185,6 +188,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             read_at: None,
             hints: Hints::default(),
             troubles: BTreeMap::new(),
+            heard_last: None,
             settled: BTreeMap::new(),
             held: BTreeMap::new(),
             is_index_behind: false,
@@ -289,6 +293,13 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 done = self.sync(limit, which) => done?,
             }
             self.look_at_tickets(now, due.is_empty()).await?;
+            let has_time = due.is_empty()
+                && self
+                    .next_start(now)
+                    .is_none_or(|start| start.duration_since(now) > LAST_FETCH);
+            if is_sync_due && has_time {
+                self.hear_readers(now).await?;
+            }
         }
         for member in due {
             if self.token.is_cancelled() {

@@ -76,6 +76,11 @@ pub trait ChatSink: Send + Sync {
         async { Ok(Heard::default()) }
     }
 
+    /// Returns whether what its reader says there is heard only by asking: nothing pushes it.
+    fn is_to_be_asked(&self) -> bool {
+        false
+    }
+
     /// Answers the reader in a few words, once a key; a sink that hears nothing has nothing to answer.
     ///
     /// # Errors
@@ -195,6 +200,11 @@ impl ChatSink for Sink {
             Sink::Slack(dm) => Ok(dm.hear(after).await?),
             _ => Ok(Heard::default()),
         }
+    }
+
+    fn is_to_be_asked(&self) -> bool {
+        // Where buttons are heard, words and thumbs are too.
+        matches!(self, Sink::Slack(dm) if !dm.has_buttons())
     }
 
     async fn say(&self, key: &str, text: &str) -> Result<()> {

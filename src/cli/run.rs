@@ -16,9 +16,8 @@ use tracing::{error, warn};
 use super::Global;
 use super::site::Site;
 use crate::clock::Clock;
-use crate::config::SinkConfig;
 use crate::connectors::ConnectorConfig;
-use crate::daemon::desk::Listener;
+use crate::daemon::desk::{Accounts, Listener};
 use crate::daemon::joining::Following;
 use crate::daemon::tickets::Tickets;
 use crate::daemon::{Daemon, Parts};
@@ -58,14 +57,22 @@ impl Run {
         let metrics = address.map(|_| Collected::start()).transpose()?;
         let (listeners, store) = (listeners_of(&site)?, site.store.clone());
         let mut parts = parts_of(site)?;
-        for listener in &listeners {
-            for (member, _) in &listener.members {
-                // A button that nobody hears pressed is not shown.
-                if let Some(Sink::Slack(dm)) = parts.sinks.get_mut(&member.id) {
-                    *dm = dm.clone().while_open(listener.is_open.clone());
-                }
+        for member in &parts.roster.members {
+            if let Some(sink) = parts.sinks.get_mut(&member.id) {
+                seat(&listeners, member, sink);
             }
         }
+        parts.following = parts.following.map(|following| {
+            let (sink_of, seats) = (following.sink_of, listeners.clone());
+            Following {
+                sink_of: Box::new(move |member| {
+                    let mut sink = sink_of(member)?;
+                    seat(&seats, member, &mut sink);
+                    Ok(sink)
+                }),
+                ..following
+            }
+        });
         let mut daemon = Daemon::new(parts, Clock::System, token.clone());
         runtime.block_on(async {
             if let Some(address) = address {
@@ -183,21 +190,24 @@ fn listeners_of(site: &Site) -> Result<Vec<Listener>> {
         let Some(client) = slack.app_client(id, &site.config.base, &site.http)? else {
             continue;
         };
-        let mut members = Vec::new();
-        for member in &site.roster.members {
-            let is_here = matches!(site.config.sink_of(&member.id), SinkConfig::Slack { connector } if *connector == *id.as_str());
-            if is_here && let Sink::Slack(dm) = sink_of(site, member)? {
-                members.push((member.clone(), dm));
-            }
-        }
         listeners.push(Listener {
             connector: id.clone(),
             client,
-            members,
+            accounts: Accounts::default(),
             is_open: Arc::default(),
         });
     }
     Ok(listeners)
+}
+
+/// Lets a member in who is briefed at a workspace that pushes. A button that nobody hears pressed is not shown.
+fn seat(listeners: &[Listener], member: &Member, sink: &mut Sink) {
+    let Sink::Slack(dm) = sink else { return };
+    let mut listeners = listeners.iter();
+    if let Some(listener) = listeners.find(|listener| listener.connector == *dm.connector()) {
+        *dm = dm.clone().while_open(listener.is_open.clone());
+        listener.accounts.seat(&listener.connector, member, dm);
+    }
 }
 
 /// Returns where a member's briefings go.

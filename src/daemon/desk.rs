@@ -1,13 +1,13 @@
 //! What Slack pushes, at work: a hint brings a reading forward, a word to us is heard, a button does what it says.
 //!
-//! A button counts for the member whose account pressed it, and only on their own briefing.
+//! A button counts for the member one of whose accounts there pressed it, and only on their own briefing.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
@@ -29,13 +29,14 @@ use crate::sinks::Sink;
 use crate::store::{Store, steering};
 
 /// A workspace that pushes, and the members that are briefed there.
+#[derive(Clone)]
 pub struct Listener {
     /// The workspace.
     pub connector: ConnectorId,
     /// What may open its sockets.
     pub client: Client,
-    /// Who is briefed there, and where.
-    pub members: Vec<(Member, Dm)>,
+    /// Who is briefed there.
+    pub accounts: Accounts,
     /// Whether a socket is open, so that buttons are heard.
     pub is_open: Arc<AtomicBool>,
 }
@@ -55,7 +56,7 @@ impl Listener {
             Clock::System,
             hints,
             self.connector,
-            self.members,
+            self.accounts,
         );
         loops.spawn(listen(
             self.client,
@@ -68,34 +69,51 @@ impl Listener {
     }
 }
 
+/// The accounts of one workspace that may press buttons, each with its member and its conversation; clones share them.
+#[derive(Clone, Default)]
+pub struct Accounts(Arc<Mutex<BTreeMap<String, (Member, Dm)>>>);
+
+impl Accounts {
+    /// Lets a member in who is briefed at a workspace, with every account they have there.
+    pub fn seat(&self, connector: &ConnectorId, member: &Member, dm: &Dm) {
+        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for other in member.handles.get(connector).into_iter().flatten() {
+            let theirs = (member.clone(), dm.with_account(&other.id));
+            accounts.insert(other.id.to_string(), theirs);
+        }
+        accounts.insert(dm.user().to_owned(), (member.clone(), dm.clone()));
+    }
+
+    fn of(&self, user: &str) -> Option<(Member, Dm)> {
+        let accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(user).cloned()
+    }
+}
+
 /// Takes what one workspace pushes.
 pub struct Desk {
     store: Store,
     clock: Clock,
     hints: Hints,
     connector: ConnectorId,
-    /// By account.
-    members: BTreeMap<String, (Member, Dm)>,
+    accounts: Accounts,
 }
 
 impl Desk {
-    /// Returns the desk of a workspace for the members that are briefed there.
+    /// Returns the desk of a workspace for those who are briefed there.
     pub fn new(
         store: Store,
         clock: Clock,
         hints: Hints,
         connector: ConnectorId,
-        members: impl IntoIterator<Item = (Member, Dm)>,
+        accounts: Accounts,
     ) -> Desk {
-        let members = members
-            .into_iter()
-            .map(|(member, dm)| (dm.user().to_owned(), (member, dm)));
         Desk {
             store,
             clock,
             hints,
             connector,
-            members: members.collect(),
+            accounts,
         }
     }
 
@@ -121,14 +139,9 @@ impl Desk {
         match push {
             Push::Happened(object) => self.hints.give(&self.connector, object.as_deref()),
             Push::Addressed { user } => {
-                if let Some((member, dm)) = self.members.get(&user) {
-                    hear(
-                        &self.store,
-                        member,
-                        &Sink::Slack(dm.clone()),
-                        self.clock.now(),
-                    )
-                    .await?;
+                if let Some((member, dm)) = self.accounts.of(&user) {
+                    let now = self.clock.now();
+                    hear(&self.store, &member, &Sink::Slack(dm), now).await?;
                 }
             }
             Push::Clicked(click) => self.click(*click).await?,
@@ -137,7 +150,7 @@ impl Desk {
     }
 
     async fn click(&self, click: Click) -> Result<()> {
-        let Some((member, dm)) = self.members.get(&click.user) else {
+        let Some((member, dm)) = self.accounts.of(&click.user) else {
             warn!(connector = %self.connector, "A button was pressed by an account that no member has; nothing was changed");
             return Ok(());
         };
@@ -156,7 +169,7 @@ impl Desk {
                 .read(move |c| steer::why(c, &owned, date, line))
                 .await?;
             let post = match &item {
-                Some(item) => slack::why(line, item, member, now),
+                Some(item) => slack::why(line, item, &member, now),
                 None => slack::words("Nothing that this line rests on is there for you any more."),
             };
             let message = &click.message;

@@ -11,6 +11,7 @@ use crate::config::RetentionConfig;
 use crate::connectors::ConnectorConfig;
 use crate::model::ConnectorId;
 use crate::sinks::ChatSink;
+use crate::store::suggestions::forgotten;
 use crate::store::{Store, retention, words};
 
 impl<S: ChatSink + Clone> Daemon<S> {
@@ -68,6 +69,10 @@ pub async fn expire_all(
                 break;
             }
         }
+        let id = id.clone();
+        store
+            .write(move |c| forgotten::expire(c, &id, before))
+            .await?;
     }
     // What briefings said may come from any source.
     if let Some(days) = longest.filter(|days| *days > 0) {

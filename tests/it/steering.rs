@@ -215,6 +215,42 @@ fn who_says_stop_is_not_briefed_until_they_say_start() {
 }
 
 #[test]
+fn what_nothing_pushes_is_heard_with_the_next_reading() {
+    let (mut world, _) = world();
+    let (before, key) = (world.sent().len(), "ana-2026-11-20".to_owned());
+    {
+        let mut sink = world.sink.0.lock().unwrap();
+        sink.is_to_be_asked = true;
+        sink.heard = Heard {
+            word: Some(Word::Stop),
+            votes: vec![(key, Some(Verdict::Up))],
+            upto: "1".into(),
+        };
+    }
+    world.run_until("2026-11-20T12:40:00Z");
+    let answers = world.sink.0.lock().unwrap().answers.clone();
+    assert_eq!(answers, ["word-1", "word-1"], "ana and bo, the same noon");
+    let votes = world.store().read_now(|c| {
+        Ok(
+            c.query_row("SELECT member || ' ' || verdict FROM steering", [], |row| {
+                row.get::<_, String>(0)
+            })?,
+        )
+    });
+    assert_eq!(votes.unwrap(), "ana up");
+    world.run_until("2026-11-23T12:00:00Z");
+    assert_eq!(world.sent().len(), before);
+    world.sink.0.lock().unwrap().heard = Heard {
+        word: Some(Word::Start),
+        votes: Vec::new(),
+        upto: "2".into(),
+    };
+    world.run_until("2026-11-24T12:00:00Z");
+    assert_eq!(world.sent().len(), before + 2);
+    world.check();
+}
+
+#[test]
 fn feedback_is_given_shown_and_forgotten_on_the_command_line() {
     let (mut world, root) = world();
     let secret = world.chat(

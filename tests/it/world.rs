@@ -48,6 +48,8 @@ pub enum Mood {
 pub struct Remembered {
     pub mood: Mood,
     pub cannot_look: bool,
+    /// Nothing pushes what its readers say.
+    pub is_to_be_asked: bool,
     /// What its readers have said, all of them the same.
     pub heard: Heard,
     /// What was answered, by key.
@@ -100,6 +102,10 @@ impl ChatSink for Memory {
         } else {
             heard
         })
+    }
+
+    fn is_to_be_asked(&self) -> bool {
+        self.0.lock().unwrap().is_to_be_asked
     }
 
     async fn say(&self, key: &str, _: &str) -> Result<()> {

@@ -175,6 +175,11 @@ impl Client {
         Ok(self.send(method, call).await?.json(method)?)
     }
 
+    /// Returns the workspace.
+    pub fn connector(&self) -> &ConnectorId {
+        &self.id
+    }
+
     /// Returns the time.
     pub fn now(&self) -> jiff::Timestamp {
         self.http.clock().now()

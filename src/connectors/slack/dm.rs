@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use super::api::{Client, History, SlackError};
 use super::stand::Ts;
-use crate::model::{Heard, Verdict, Word};
+use crate::model::{ConnectorId, Heard, Verdict, Word};
 
 /// The type of our metadata, by which our messages are told from others in the conversation.
 const EVENT_TYPE: &str = "daybrief_briefing";
@@ -29,6 +30,8 @@ pub struct Dm {
     client: Client,
     user: String,
     has_buttons: Arc<AtomicBool>,
+    /// The conversation's id, which never changes.
+    channel: Arc<OnceCell<String>>,
 }
 
 /// One message to send.
@@ -74,6 +77,17 @@ impl Dm {
             client,
             user: user.to_owned(),
             has_buttons: Arc::default(),
+            channel: Arc::default(),
+        }
+    }
+
+    /// Returns the conversation with another account of the same person.
+    #[must_use]
+    pub fn with_account(&self, user: &str) -> Dm {
+        Dm {
+            user: user.to_owned(),
+            channel: Arc::default(),
+            ..self.clone()
         }
     }
 
@@ -95,6 +109,11 @@ impl Dm {
     /// Returns whether briefings here have buttons.
     pub fn has_buttons(&self) -> bool {
         self.has_buttons.load(Ordering::SeqCst)
+    }
+
+    /// Returns the workspace.
+    pub fn connector(&self) -> &ConnectorId {
+        self.client.connector()
     }
 
     /// Returns the account.
@@ -251,9 +270,12 @@ impl Dm {
 
     /// Opens the conversation, or finds the one that is open.
     async fn open(&self) -> Result<String, SlackError> {
-        let body = json!({ "users": self.user });
-        let opened: Opened = self.client.repeat("conversations.open", &body).await?;
-        Ok(opened.channel.id)
+        let opened = self.channel.get_or_try_init(async || {
+            let body = json!({ "users": self.user });
+            let opened: Opened = self.client.repeat("conversations.open", &body).await?;
+            Ok::<_, SlackError>(opened.channel.id)
+        });
+        Ok(opened.await?.clone())
     }
 
     async fn post(
@@ -553,9 +575,9 @@ mod tests {
     async fn a_message_that_nobody_could_look_for_at_first_is_found_later() {
         let here = Here::new().await;
         here.fake.fail("chat.postMessage", Fault::AnswerLost);
-        // Two conversations are opened before the message; the look after it fails.
+        // The conversation is looked at once before the message; the look after it fails.
         here.fake
-            .fail_after("conversations.open", 2, Fault::Refusal("internal_error"));
+            .fail_after("conversations.history", 1, Fault::Refusal("internal_error"));
         assert!(matches!(here.deliver(0).await, Outcome::TryAgain(_)));
         assert_eq!(here.deliver(31).await, Outcome::Sent);
         assert_eq!(here.messages().len(), 1);

@@ -57,7 +57,7 @@ impl Here {
         let text = format!(
             "[delivery]\nsink = \"dm\"\n[sinks.dm]\ntype = \"slack\"\nconnector = \"office\"\n\
              [connectors.office]\ntype = \"slack\"\ntoken_file = \"token\"\n{app}api_url = \"{}\"\n\
-             [members.ana]\nday_start = \"08:00\"\nhandles = {{ office = \"UANA\" }}\n\
+             [members.ana]\nday_start = \"08:00\"\nhandles = {{ office = [\"UANA\", \"UANA2\"] }}\n\
              [members.bo]\nday_start = \"08:00\"\nhandles = {{ office = \"UBO\" }}\n",
             fake.url
         );
@@ -81,19 +81,19 @@ impl Here {
             })
             .collect();
         let (store, hints) = (Store::in_memory().unwrap(), Hints::default());
-        let here = members
-            .iter()
-            .map(|member| match &sinks[member.id.as_str()] {
-                Sink::Slack(dm) => (member.clone(), dm.clone()),
+        let (office, accounts) = (ConnectorId::new("office"), Accounts::default());
+        for member in &members {
+            match &sinks[member.id.as_str()] {
+                Sink::Slack(dm) => accounts.seat(&office, member, dm),
                 other => panic!("{other:?}"),
-            });
-        let office = ConnectorId::new("office");
+            }
+        }
         let desk = Desk::new(
             store.clone(),
             clock.clone(),
             hints.clone(),
             office.clone(),
-            here,
+            accounts,
         );
         let ConnectorConfig::Slack(slack) = &config.connectors[&office] else {
             panic!("it is of type slack");
@@ -317,6 +317,43 @@ async fn somebody_elses_click_changes_nothing() {
         .read_now(|c| steering::given_by(c, &bo, Timestamp::MAX))
         .unwrap();
     assert!(given.is_empty());
+}
+
+#[tokio::test]
+async fn every_account_of_a_member_may_press_their_buttons_and_nobody_elses() {
+    let mut here = Here::new(true).await;
+    here.morning("ana", "2026-11-23").await;
+    here.morning("bo", "2026-11-23").await;
+    let click = here.click("UANA2", "done", "DUANA", "1.0");
+    here.desk.take(click).await.unwrap();
+    assert_eq!(here.said(), ["done 1"]);
+    let given_by_bo = |here: &Here| {
+        let bo = MemberId::new("bo");
+        let given = here
+            .store
+            .read_now(|c| steering::given_by(c, &bo, Timestamp::MAX));
+        given.unwrap().len()
+    };
+    let theirs = json!({ "type": "block_actions", "user": { "id": "UANA2" }, "container": { "channel_id": "DUBO" },
+        "message": {}, "actions": [{ "type": "button", "action_id": "mute", "block_id": "line-1",
+            "value": "bo-2026-11-23", "action_ts": "2.0" }] });
+    for push in crate::connectors::slack::push::pushes_of("interactive", &theirs) {
+        here.desk.take(push).await.unwrap();
+    }
+    assert_eq!((here.said().len(), given_by_bo(&here)), (1, 0));
+
+    // A word counts in the conversation with either of them.
+    let is_stopped = async || {
+        let user = "UANA2".into();
+        here.desk.take(Push::Addressed { user }).await.unwrap();
+        let ana = MemberId::new("ana");
+        let listening = here.store.read_now(|c| steering::listening(c, &ana));
+        listening.unwrap().0
+    };
+    assert!(!is_stopped().await);
+    let at = ts("2026-11-23T07:00:00Z");
+    here.fake.post("DUANA2", &at, "UANA2", "stop");
+    assert!(is_stopped().await);
 }
 
 #[tokio::test]
