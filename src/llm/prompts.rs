@@ -279,6 +279,7 @@ mod tests {
         assert_eq!(
             names,
             [
+                "answer",
                 "asks-and-decisions",
                 "catch-up",
                 "headline",
@@ -328,7 +329,7 @@ mod tests {
 
         std::fs::write(dir.path().join("poem.md"), &own).unwrap();
         let error = Prompts::with_folder(dir.path()).unwrap_err();
-        assert!(format!("{error:#}").contains("known: asks-and-decisions"));
+        assert!(format!("{error:#}").contains("known: answer, asks-and-decisions"));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::path::Path;
 use super::fake::{Fake, MODEL, Manner, Mind};
 use super::*;
 
+mod requests;
+
 fn config() -> LlmConfig {
     LlmConfig {
         base_url: "http://model.invalid/v1".into(),
