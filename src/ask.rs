@@ -5,20 +5,28 @@
 //! found, the answer is that it was not found.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use daybrief_index::{Index, Query, parse_at};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use crate::brief::checks::find::Finder;
 use crate::brief::digest::{Digest, digest_of};
+use crate::brief::draft::Confidence;
+use crate::brief::words::Asking;
+use crate::brief::words::answer::words_for;
+use crate::llm::Llm;
 use crate::model::{
-    AudienceId, ConnectorId, EventId, Logged, Member, Seq, Thread, ThreadKind, Topic, TopicId,
+    AudienceId, ConnectorId, EventId, Logged, Member, MemberId, Seq, Thread, ThreadKind, Topic,
+    TopicId,
 };
 use crate::roster::Roster;
-use crate::store::{audiences, events, followers};
+use crate::store::{Store, audiences, events, followers};
 use crate::text;
 
 /// The share of a question's weight that has to stand in what is shown; below it nothing is. Measured by `daybrief eval words`.
@@ -27,6 +35,8 @@ pub const ENOUGH: f32 = 0.4;
 const QUOTES: usize = 3;
 /// The most words of a quote.
 const QUOTE_WORDS: usize = 40;
+/// How long whoever asks waits for a model; what is not there by then stays a quote.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// How many hits are looked at, and in how many threads.
 const HITS: usize = 30;
 const THREADS: usize = 6;
@@ -40,9 +50,13 @@ const FIRST_HIT: f32 = 0.6;
 pub struct Answer {
     /// The quotes, best first; empty = not found in the sources.
     pub quotes: Vec<AnswerQuote>,
+    /// What a model says of the quoted messages, as far as it passed every check; mostly empty.
+    pub words: Vec<AnswerWords>,
+    /// The model whose words these are, or `extractive`.
+    pub written_by: String,
     /// What there is to say about the search.
     pub notes: Vec<String>,
-    /// The quoted messages with their thread, for a model that words them.
+    /// The quoted messages of the best one's thread, for a model that words them.
     evidence: Option<(Thread, Vec<Logged>)>,
 }
 
@@ -67,6 +81,75 @@ pub struct AnswerQuote {
     pub is_cut: bool,
 }
 
+/// A sentence of a model that passed every check.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnswerWords {
+    /// The sentence.
+    pub text: String,
+    /// The quotes it rests on, counted from 1.
+    pub quotes: Vec<usize>,
+    /// Whether it follows from several messages, or a check was not sure of it.
+    pub is_about: bool,
+    /// The checks it passed.
+    pub passed: Vec<String>,
+}
+
+/// What questions are answered with.
+#[derive(Clone)]
+pub struct Answering {
+    /// The index.
+    pub index: Arc<Index>,
+    /// Everybody, as of the last reading.
+    pub roster: watch::Receiver<Arc<Roster>>,
+    /// The model that words answers, if there is one.
+    pub llm: Option<Llm>,
+}
+
+impl Answering {
+    /// Answers a question of a member from the store, in words where a model has some that hold; `None` to whoever is no
+    /// member any more.
+    ///
+    /// # Errors
+    /// When the store or the index cannot be read.
+    pub async fn answer(
+        &self,
+        store: &Store,
+        question: &str,
+        asker: &MemberId,
+        now: Timestamp,
+    ) -> Result<Option<Answer>> {
+        let roster = self.roster.borrow().clone();
+        let Some(member) = roster.member(asker).filter(|member| member.is_briefed) else {
+            return Ok(None);
+        };
+        let (index, everybody) = (self.index.clone(), roster.clone());
+        let (asked, owned) = (question.to_owned(), member.clone());
+        let found = store.read(move |c| answer(c, &index, &everybody, &asked, Some(&owned), now));
+        let mut found = found.await?;
+        let Some(llm) = self.llm.as_ref().filter(|_| !found.quotes.is_empty()) else {
+            return Ok(Some(found));
+        };
+        found
+            .word(question, &roster, llm, store, Some(asker))
+            .await?;
+        // The model took its time, and what may be read is decided when it is sent.
+        let quoted = found.quotes.iter();
+        let quoted: Vec<(EventId, String)> = quoted
+            .map(|quote| (quote.event.clone(), quote.quote.clone()))
+            .collect();
+        let owned = member.clone();
+        if store
+            .read(move |c| stands(c, &quoted, Some(&owned)))
+            .await?
+        {
+            return Ok(Some(found));
+        }
+        let (index, asked, owned) = (self.index.clone(), question.to_owned(), member.clone());
+        let again = store.read(move |c| answer(c, &index, &roster, &asked, Some(&owned), now));
+        again.await.map(Some)
+    }
+}
+
 /// A message that may answer.
 struct Candidate {
     logged: Logged,
@@ -74,6 +157,60 @@ struct Candidate {
 }
 
 impl Answer {
+    fn of(quotes: Vec<AnswerQuote>, evidence: Option<(Thread, Vec<Logged>)>) -> Answer {
+        Answer {
+            quotes,
+            words: Vec::new(),
+            written_by: "extractive".to_owned(),
+            notes: Vec::new(),
+            evidence,
+        }
+    }
+
+    /// Has a model word the quotes, and keeps of it what passed every check. The quotes stay in any case.
+    ///
+    /// # Errors
+    /// When the ledger of calls fails. A model that fails, is late or makes things up is no error.
+    pub async fn word(
+        &mut self,
+        question: &str,
+        roster: &Roster,
+        llm: &Llm,
+        ledger: &Store,
+        member: Option<&MemberId>,
+    ) -> Result<()> {
+        let Some(digest) = self.digest(roster) else {
+            return Ok(());
+        };
+        let nobody = MemberId::new("");
+        let asking = Asking {
+            store: ledger,
+            llm,
+            member: member.unwrap_or(&nobody),
+            within: PATIENCE,
+        };
+        for worded in words_for(&asking, &digest, question).await? {
+            let place =
+                |event: &EventId| self.quotes.iter().position(|quote| quote.event == *event);
+            let mut quotes: Vec<usize> = worded.citations.iter().filter_map(place).collect();
+            quotes.sort_unstable();
+            // A sentence whose sources are not shown beside it cannot be looked up.
+            if quotes.len() < worded.citations.len() {
+                continue;
+            }
+            self.words.push(AnswerWords {
+                text: worded.text,
+                quotes: quotes.into_iter().map(|place| place + 1).collect(),
+                is_about: worded.confidence != Confidence::High,
+                passed: worded.report.passed().map(str::to_owned).collect(),
+            });
+        }
+        if !self.words.is_empty() {
+            self.written_by.clone_from(&llm.config().model);
+        }
+        Ok(())
+    }
+
     /// Returns the quoted messages as a digest, for a model to word: its words are held to these alone.
     pub fn digest(&self, roster: &Roster) -> Option<Digest> {
         let (thread, logged) = self.evidence.as_ref()?;
@@ -141,6 +278,29 @@ pub fn answer(
     Ok(answer)
 }
 
+/// Returns whether everything quoted is still there, word for word, for this reader.
+pub(crate) fn stands(
+    c: &Connection,
+    quoted: &[(EventId, String)],
+    member: Option<&Member>,
+) -> Result<bool> {
+    let readable = audiences::readable_by(c, member)?;
+    for (event, quote) in quoted {
+        let Some(found) = events::find_event(c, event)? else {
+            return Ok(false);
+        };
+        let Some(step) = followers::step_at(c, found.seq)? else {
+            return Ok(false);
+        };
+        let logged = &step.logged;
+        let is_there = !logged.is_removed && readable.contains(&logged.audience);
+        if !is_there || !text::stands_in(quote, &logged.event.text.0) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Returns the readable messages of these topics, one topic after the other, each in its order.
 fn candidates_of(
     c: &Connection,
@@ -198,27 +358,22 @@ fn chosen(candidates: &[Candidate], hits: &[EventId], question: &str, roster: &R
     );
     let best = finder.answers_with(question, QUOTES, &added);
     if best.is_empty() || finder.coverage(question, &best) < ENOUGH {
-        return Answer {
-            quotes: Vec::new(),
-            notes: Vec::new(),
-            evidence: None,
-        };
+        return Answer::of(Vec::new(), None);
     }
     let quotes: Vec<AnswerQuote> = best
         .iter()
         .filter_map(|at| quote_of(&candidates[*at], question, &finder, roster))
         .collect();
+    // Words are held against one thread: what another one says of its own ticket is no fact of this one.
+    let thread = &candidates[best[0]].thread;
     let mut logged: Vec<Logged> = best
         .iter()
+        .filter(|at| candidates[**at].thread.id == thread.id)
         .map(|at| candidates[*at].logged.clone())
         .collect();
     logged.sort_by_key(|logged| (logged.event.occurred_at, logged.seq));
-    let evidence = (!quotes.is_empty()).then(|| (candidates[best[0]].thread.clone(), logged));
-    Answer {
-        quotes,
-        notes: Vec::new(),
-        evidence,
-    }
+    let evidence = (!quotes.is_empty()).then(|| (thread.clone(), logged));
+    Answer::of(quotes, evidence)
 }
 
 /// Returns the sentence of a message that is nearest to the question, with the one after it where both are short.

@@ -241,6 +241,7 @@ pub fn written(
         omitted: selection.omitted + team.len(),
         covered: covered_by(night),
         gaps,
+        theme: String::new(),
         written_by: "extractive".into(),
         is_catch_up: days_away.is_some(),
     };

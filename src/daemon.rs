@@ -11,10 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use daybrief_index::Index;
 use jiff::{SignedDuration, Timestamp, civil};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::ask::Answering;
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, close_earlier};
 use crate::clock::{Clock, LONGEST_SLEEP};
@@ -104,6 +106,8 @@ pub struct Daemon<S> {
     store: Store,
     index: Arc<Index>,
     roster: Roster,
+    /// The same, for those who answer beside the loops.
+    everybody: watch::Sender<Arc<Roster>>,
     sinks: BTreeMap<MemberId, S>,
     style: Style,
     quiet_line: bool,
@@ -170,6 +174,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             sources: BTreeMap::new(),
             store: parts.store,
             index: Arc::new(parts.index),
+            everybody: watch::Sender::new(Arc::new(parts.roster.clone())),
             roster: parts.roster,
             sinks: parts.sinks,
             style: parts.style,
@@ -200,6 +205,15 @@ impl<S: ChatSink + Clone> Daemon<S> {
     /// Returns where sources that push can say that something happened; it is cheap to clone.
     pub fn hints(&self) -> Hints {
         self.hints.clone()
+    }
+
+    /// Returns what questions to us are answered with.
+    pub fn answering(&self) -> Answering {
+        Answering {
+            index: self.index.clone(),
+            roster: self.everybody.subscribe(),
+            llm: self.llm.clone(),
+        }
     }
 
     /// Returns what a server beside this daemon works on.

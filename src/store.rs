@@ -31,7 +31,7 @@ pub mod tickets;
 pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
@@ -39,6 +39,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("store/0005_steering.sql"),
     include_str!("store/0006_suggestions.sql"),
     include_str!("store/0007_words.sql"),
+    include_str!("store/0008_headlines.sql"),
 ];
 
 /// The name of the database within the data folder.

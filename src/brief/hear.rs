@@ -32,17 +32,30 @@ pub async fn hear<S: ChatSink>(
     sink: &S,
     now: Timestamp,
 ) -> Result<bool> {
+    Ok(hear_all(store, member, sink, now).await?.0)
+}
+
+/// As [`hear`]; returns, too, what the reader wants to know, with the mark of their message.
+///
+/// # Errors
+/// As [`hear`].
+pub async fn hear_all<S: ChatSink>(
+    store: &Store,
+    member: &Member,
+    sink: &S,
+    now: Timestamp,
+) -> Result<(bool, Option<(String, String)>)> {
     let id = member.id.clone();
     let (was_stopped, mark) = store.read(move |c| steering::listening(c, &id)).await?;
     let heard = match sink.hear(&mark).await {
         Ok(heard) => heard,
         Err(error) => {
             warn!(member = %member.id, error = %format!("{error:#}"), "What {} wrote to us could not be read; it is looked at again next time", member.id);
-            return Ok(!was_stopped);
+            return Ok((!was_stopped, None));
         }
     };
     if heard == Heard::default() {
-        return Ok(!was_stopped);
+        return Ok((!was_stopped, None));
     }
     let (id, said) = (member.id.clone(), heard.clone());
     let changed = store
@@ -67,7 +80,8 @@ pub async fn hear<S: ChatSink>(
         info!(member = %member.id, changed, "{} voted on {changed} briefings", member.id);
     }
     let Some(word) = heard.word else {
-        return Ok(!was_stopped);
+        let asked = heard.question.map(|question| (heard.upto, question));
+        return Ok((!was_stopped, asked));
     };
     info!(member = %member.id, "{} wants {} briefings", member.id, if word == Word::Stop { "no more" } else { "to have" });
     if let Err(error) = sink
@@ -76,5 +90,5 @@ pub async fn hear<S: ChatSink>(
     {
         warn!(member = %member.id, error = %format!("{error:#}"), "{} could not be answered", member.id);
     }
-    Ok(word == Word::Start)
+    Ok((word == Word::Start, None))
 }

@@ -19,14 +19,18 @@ use crate::model::{Briefing, BriefingItem, Topic};
 use crate::roster::Roster;
 use crate::store::night::Night;
 
+pub mod answer;
 mod apply;
 mod ask;
 mod frame;
+mod headline;
 mod line;
+pub mod rationale;
 mod request;
 mod translate;
 pub mod trial;
 
+pub use apply::ABOUT;
 pub use ask::{Asked, Asking, fill};
 pub use request::{Job, SourceKind};
 
@@ -59,7 +63,8 @@ pub fn put_words(
     let mut missing = Vec::new();
     let mut is_asked = false;
     let before = super::render::words_of(&briefing.items);
-    for item in &mut briefing.items {
+    let mut said = BTreeMap::new();
+    for (at, item) in briefing.items.iter_mut().enumerate() {
         let Some(topic) = topic_of(item, night) else {
             continue;
         };
@@ -75,7 +80,8 @@ pub fn put_words(
                 None => missing.push(job),
             }
         }
-        apply::put_on(item, topic, night, writing, answers.into_values());
+        let words = apply::put_on(item, topic, night, writing, answers.into_values());
+        said.extend(words.map(|words| (at, (topic.id, words))));
     }
     // Words may be longer than the quotes they stand for; the morning is not.
     let most = writing.style.max_words.max(before);
@@ -84,6 +90,12 @@ pub fn put_words(
             break;
         }
         apply::take_off(&mut briefing.items[at]);
+        said.remove(&at);
+    }
+    if writing.llm.config().headline {
+        let said: Vec<_> = said.into_values().collect();
+        let room = most.saturating_sub(super::render::words_of(&briefing.items));
+        missing.extend(headline::put_on(c, briefing, &said, room, writing)?);
     }
     if writing.llm.config().translate {
         for item in &mut briefing.items {

@@ -8,14 +8,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::site::Site;
+use super::site::{Site, one_call};
 use super::{Global, output, search};
 use crate::ask::{Answer, AnswerQuote, answer};
 use crate::brief::render::{links, plain};
+use crate::brief::words::ABOUT;
 use crate::ingest::follow;
 use crate::model::{Member, MemberId};
+use crate::store::Store;
 
 /// Answers a question with up to three quotes from what the asker may read; without an asker, from what everyone may read.
+/// With a model, checked words stand before the quotes.
 #[derive(Debug, Args)]
 pub struct Ask {
     /// The question.
@@ -40,9 +43,17 @@ impl Ask {
         let index = site.index_read_only()?;
         let now = Timestamp::now();
         let question = self.question.join(" ");
-        let found = site
+        let mut found = site
             .store
             .read_now(|c| answer(c, &index, &site.roster, &question, member, now))?;
+        if !found.quotes.is_empty()
+            && let Some(llm) = site.llm()
+        {
+            // Each call is noted before it is made.
+            let ledger = Store::open(&site.data_dir)?;
+            let asker = member.map(|member| &member.id);
+            one_call(found.word(&question, &site.roster, &llm, &ledger, asker))?;
+        }
         for note in &found.notes {
             eprintln!("note: {note}");
         }
@@ -66,6 +77,18 @@ fn print(found: &Answer, member: Option<&Member>, now: Timestamp) -> Result<()> 
     }
     let zone = member.map_or_else(TimeZone::system, |member| member.time_zone.clone());
     let screen = output::screen();
+    for words in &found.words {
+        let about = if words.is_about { ABOUT } else { "" };
+        let numbers: Vec<String> = words.quotes.iter().map(usize::to_string).collect();
+        output::line(&format!(
+            "{about}{} [{}]",
+            plain(&words.text),
+            numbers.join(", ")
+        ))?;
+    }
+    if !found.words.is_empty() {
+        output::line("")?;
+    }
     for (number, quote) in found.quotes.iter().enumerate() {
         let title = match plain(&quote.title) {
             title if title.is_empty() => String::new(),
@@ -107,7 +130,10 @@ fn as_value(found: &Answer) -> serde_json::Value {
     };
     json!({
         "is_found": !found.quotes.is_empty(),
-        "written_by": "extractive",
+        "written_by": found.written_by,
+        "words": found.words.iter().map(|words| json!({
+            "text": words.text, "quotes": words.quotes, "is_about": words.is_about, "passed": words.passed,
+        })).collect::<Vec<_>>(),
         "quotes": found.quotes.iter().map(quote_of).collect::<Vec<_>>(),
     })
 }

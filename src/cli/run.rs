@@ -92,7 +92,7 @@ impl Run {
             if !once {
                 for listener in listeners {
                     let hints = daemon.hints();
-                    listener.start(&loops, &store, hints, &token);
+                    listener.start(&loops, &store, hints, daemon.answering(), &token);
                 }
                 listen(&daemon, &loops, &token);
             }

@@ -158,3 +158,14 @@ fn load(global: &Global) -> Result<(Config, PathBuf)> {
     let data_dir = global.data_dir.clone().unwrap_or_else(|| config.data_dir());
     Ok((config, data_dir))
 }
+
+/// Waits for one call outside of any runtime.
+///
+/// # Errors
+/// When the call fails.
+pub fn one_call<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(call)
+}

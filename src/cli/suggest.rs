@@ -1,24 +1,31 @@
 //! `daybrief suggest`: who might take a ticket, and why.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::site::Site;
+use super::site::{Site, one_call};
 use super::{Global, output};
 use crate::brief::render::{links, plain};
+use crate::brief::words;
+use crate::brief::words::rationale::rationale;
 use crate::connectors::tracker::AnyTracker;
 use crate::lock::InstanceLock;
-use crate::model::suggestion::{Candidate, Ladder};
+use crate::model::suggestion::{Candidate, Evidence, Ladder};
 use crate::model::{ConnectorId, Member, MemberId};
 use crate::store::suggestions::evidence_to_json;
-use crate::store::{postings, tickets};
+use crate::store::{Store, postings, tickets};
 use crate::triage::memory::{Asking, Settings};
 use crate::triage::watch::{self, Modes};
 use crate::triage::{Memory, Suggestion, post};
+
+/// How long whoever looks waits for a model.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Says who might take a ticket, why, and what it may repeat; nothing is posted unless `--post` says so.
 #[derive(Debug, Args)]
@@ -34,7 +41,7 @@ pub struct Suggest {
     /// As it would have been said at this moment (2026-11-23T09:00Z): nothing later is learned from.
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// Name everybody who is left out, with the reason.
+    /// Name everybody who is left out, with the reason; with a model, say in a checked sentence why the first one is named.
     #[arg(long)]
     explain: bool,
     /// Put it on the ticket as a comment, or edit the one that stands there. Needs mode "comment" or "assign".
@@ -78,16 +85,90 @@ impl Suggest {
             Ok((memory, suggestion))
         })?;
         bar.finish_and_clear();
+        let rationale = if self.explain {
+            rationale_of(&site, &memory, &suggestion, member)?
+        } else {
+            None
+        };
         if global.json {
-            output::json_line(&as_value(&suggestion))?;
+            let mut value = as_value(&suggestion);
+            if self.explain {
+                value["rationale"] = json!(rationale);
+            }
+            output::json_line(&value)?;
         } else {
             print(&site, &memory, &suggestion, self.explain)?;
+            if let (Some(rationale), Some(llm)) = (&rationale, &site.config.llm) {
+                output::line(&format!(
+                    "\n{} (worded by {})",
+                    plain(rationale),
+                    plain(&llm.model)
+                ))?;
+            }
         }
         if self.post {
             post(&site, &mut memory, &settings, &connector, &id, now)?;
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Returns why the first candidate might take it, in one sentence of a model that says no more than the evidence; `None`
+/// without a model or where its sentence does not hold.
+fn rationale_of(
+    site: &Site,
+    memory: &Memory,
+    suggestion: &Suggestion,
+    asker: Option<&Member>,
+) -> Result<Option<String>> {
+    let (Some(first), true) = (suggestion.candidates.first(), site.config.llm.is_some()) else {
+        return Ok(None);
+    };
+    let Some(llm) = site.llm() else {
+        return Ok(None);
+    };
+    let (text, labels) = in_slots(memory, first, suggestion.made_at);
+    // Each call is noted before it is made.
+    let ledger = Store::open(&site.data_dir)?;
+    let nobody = MemberId::new("");
+    let asking = words::Asking {
+        store: &ledger,
+        llm: &llm,
+        member: asker.map_or(&nobody, |member| &member.id),
+        within: PATIENCE,
+    };
+    let Some(mut sentence) = one_call(rationale(&asking, &text))? else {
+        return Ok(None);
+    };
+    let name = site.roster.member(&first.member);
+    let name = name.map_or(first.member.to_string(), short_name);
+    for (number, label) in (1..).zip(&labels) {
+        sentence = sentence.replace(&format!("{{t{number}}}"), label);
+    }
+    Ok(Some(sentence.replace("{p1}", &name)))
+}
+
+/// Returns the evidence with the person as `{p1}` and tickets as `{t1}`, `{t2}` …, and what the tickets are called.
+fn in_slots(memory: &Memory, candidate: &Candidate, now: Timestamp) -> (String, Vec<String>) {
+    let labels = RefCell::new(Vec::new());
+    let sentences = candidate.evidence.iter().map(|evidence| {
+        let words = evidence.in_words(
+            |id| {
+                let label = memory
+                    .ticket(id)
+                    .map_or(id.to_owned(), |ticket| ticket.label);
+                labels.borrow_mut().push(plain(&label).into_owned());
+                format!("{{t{}}}", labels.borrow().len())
+            },
+            now,
+        );
+        match evidence {
+            Evidence::OpenedWith | Evidence::OwnsPath { .. } => format!("For {{p1}}: {words}."),
+            _ => format!("{{p1}} {words}."),
+        }
+    });
+    let text = sentences.collect::<Vec<_>>().join(" ");
+    (text, labels.into_inner())
 }
 
 /// Returns the ticket that is called so.
@@ -185,13 +266,6 @@ fn undo(site: &Site, connector: &ConnectorId, id: &str, now: Timestamp) -> Resul
     }
     output::line("Taken back; nothing more is written there.")?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn one_call<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(call)
 }
 
 pub(super) fn print(

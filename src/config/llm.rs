@@ -46,6 +46,8 @@ pub struct LlmConfig {
     pub currency: String,
     /// Whether lines in a language that the reader does not read get a translation beside them.
     pub translate: bool,
+    /// Whether a few words say behind the counts what a morning is about: one more call a member and morning.
+    pub headline: bool,
     /// A folder with prompts that replace the built-in ones, relative to the configuration.
     pub prompts: Option<PathBuf>,
 }
@@ -72,6 +74,7 @@ impl Default for LlmConfig {
             spend_per_member: 0.0,
             currency: "EUR".into(),
             translate: true,
+            headline: false,
             prompts: None,
         }
     }

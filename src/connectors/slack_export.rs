@@ -18,7 +18,7 @@ use crate::model::ConnectorId;
 mod archive;
 mod cut_zip;
 pub mod lists;
-mod markup;
+pub(in crate::connectors) mod markup;
 pub mod messages;
 
 use archive::Archive;

@@ -1,7 +1,9 @@
-//! What Slack pushes, at work: a hint brings a reading forward, a word to us is heard, a button does what it says.
+//! What Slack pushes, at work: a hint brings a reading forward, a word to us is heard, a question is answered, a button does
+//! what it says.
 //!
 //! A button counts for the member one of whose accounts there pressed it, and only on their own briefing.
 
+mod questions;
 #[cfg(test)]
 mod tests;
 
@@ -11,12 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use self::questions::{Question, Questions};
 use super::hints::Hints;
-use crate::brief::hear::hear;
+use crate::ask::Answering;
+use crate::brief::hear::hear_all;
 use crate::brief::render::slack::{self, WHY};
 use crate::brief::steer;
 use crate::clock::Clock;
@@ -48,6 +53,7 @@ impl Listener {
         loops: &TaskTracker,
         store: &Store,
         hints: Hints,
+        answering: Answering,
         token: &CancellationToken,
     ) {
         let (push, pushes) = mpsc::unbounded_channel();
@@ -57,7 +63,8 @@ impl Listener {
             hints,
             self.connector,
             self.accounts,
-        );
+        )
+        .with_answers(answering);
         loops.spawn(listen(
             self.client,
             BackOff::default(),
@@ -97,6 +104,7 @@ pub struct Desk {
     hints: Hints,
     connector: ConnectorId,
     accounts: Accounts,
+    questions: Questions,
 }
 
 impl Desk {
@@ -114,20 +122,47 @@ impl Desk {
             hints,
             connector,
             accounts,
+            questions: Questions::default(),
         }
     }
 
-    /// Takes pushes, one after the other, until the token is cancelled; one that is being worked on is finished.
+    /// Returns the desk with something to answer questions with.
+    #[must_use]
+    pub fn with_answers(self, answering: Answering) -> Desk {
+        Desk {
+            questions: Questions::with(answering, self.store.clone()),
+            ..self
+        }
+    }
+
+    /// Takes pushes, one after the other, until the token is cancelled; what is being worked on then is finished. Whoever
+    /// asks something waits for a model, and nobody else with them.
     pub async fn work(self, mut pushes: mpsc::UnboundedReceiver<Push>, token: CancellationToken) {
+        let mut answers = JoinSet::new();
         loop {
             let push = tokio::select! {
-                () = token.cancelled() => return,
+                () = token.cancelled() => break,
                 push = pushes.recv() => push,
+                Some(answered) = answers.join_next() => {
+                    self.warn_of(answered.unwrap_or(Ok(())));
+                    continue;
+                }
             };
-            let Some(push) = push else { return };
-            if let Err(error) = self.take(push).await {
-                warn!(connector = %self.connector, error = %format!("{error:#}"), "What {} pushed could not be worked on", self.connector);
+            let Some(push) = push else { break };
+            match self.taken(push).await {
+                Ok(Some(question)) => drop(answers.spawn(question.answer())),
+                Ok(None) => {}
+                Err(error) => self.warn_of(Err(error)),
             }
+        }
+        while let Some(answered) = answers.join_next().await {
+            self.warn_of(answered.unwrap_or(Ok(())));
+        }
+    }
+
+    fn warn_of(&self, result: Result<()>) {
+        if let Err(error) = result {
+            warn!(connector = %self.connector, error = %format!("{error:#}"), "What {} pushed could not be worked on", self.connector);
         }
     }
 
@@ -136,17 +171,26 @@ impl Desk {
     /// # Errors
     /// When the store fails or Slack refuses an answer.
     pub async fn take(&self, push: Push) -> Result<()> {
+        match self.taken(push).await? {
+            Some(question) => question.answer().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Does what one push asks for, and returns the question that is to be answered beside what is pushed next.
+    async fn taken(&self, push: Push) -> Result<Option<Question>> {
         match push {
             Push::Happened(object) => self.hints.give(&self.connector, object.as_deref()),
             Push::Addressed { user } => {
                 if let Some((member, dm)) = self.accounts.of(&user) {
-                    let now = self.clock.now();
-                    hear(&self.store, &member, &Sink::Slack(dm), now).await?;
+                    let (sink, now) = (Sink::Slack(dm.clone()), self.clock.now());
+                    let (_, asked) = hear_all(&self.store, &member, &sink, now).await?;
+                    return Ok(asked.and_then(|asked| self.questions.take(member, dm, asked, now)));
                 }
             }
             Push::Clicked(click) => self.click(*click).await?,
         }
-        Ok(())
+        Ok(None)
     }
 
     async fn click(&self, click: Click) -> Result<()> {

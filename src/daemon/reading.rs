@@ -1,6 +1,7 @@
 //! Sources that are read side by side; one that fails is noted and the others go on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -83,7 +84,9 @@ impl<S: ChatSink + Clone> Daemon<S> {
             .read(|c| Ok((people::people(c, None)?, people::spaces(c)?)))
             .await?;
         self.roster = self.roster.renewed(people, spaces);
-        self.follow_space().await
+        self.follow_space().await?;
+        self.everybody.send_replace(Arc::new(self.roster.clone()));
+        Ok(())
     }
 
     async fn sync_one(

@@ -15,6 +15,9 @@ pub struct Briefing {
     pub window: Window,
     /// The one line on top.
     pub headline: String,
+    /// What the morning is about, in a few words of a model that passed their checks; mostly empty. It stands behind the
+    /// headline where the reader opens it, never in a notification or a subject.
+    pub theme: String,
     /// At most nine, in reading order.
     pub items: Vec<BriefingItem>,
     /// Threads that are the reader's but got no line, best first.

@@ -58,6 +58,8 @@ impl Verdict {
 pub struct Heard {
     /// Whether to stop or to start again: the last word on it since the mark.
     pub word: Option<Word>,
+    /// What they want to know: their last message since the mark, if it is a question.
+    pub question: Option<String>,
     /// By the key of a briefing, the reader's vote on it as it stands now.
     pub votes: Vec<(String, Option<Verdict>)>,
     /// The mark to go on from; empty leaves it where it was.

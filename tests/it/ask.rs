@@ -1,8 +1,11 @@
 //! `daybrief ask` with the real binary: quotes with their links, nothing the asker may not read, and no answer where there is none.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::process::Command;
 
-use serde_json::Value;
+use daybrief::llm::fake::Mind;
+use serde_json::{Value, json};
 
 const TEAM: &str = "tests/fixtures/team/daybrief.toml";
 
@@ -16,9 +19,13 @@ impl Team {
     }
 
     fn run(&self, args: &[&str]) -> String {
+        self.run_with(TEAM, args)
+    }
+
+    fn run_with(&self, config: &str, args: &[&str]) -> String {
         let data = self.0.path().to_str().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_daybrief"))
-            .args([&["--config", TEAM, "--data-dir", data], args].concat())
+            .args([&["--config", config, "--data-dir", data], args].concat())
             .env_remove("DAYBRIEF_CONFIG")
             .output()
             .unwrap();
@@ -100,4 +107,106 @@ fn a_private_place_answers_its_members_only() {
         assert!(!from_private(&team.ask(question, Some("tess"))));
         assert!(!from_private(&team.ask(question, None)));
     }
+}
+
+/// Starts an OpenAI-compatible server of this machine with a mind behind it; returns its address.
+fn model(mind: Mind) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let words = mind.words_for(&serde_json::from_slice(&body).unwrap());
+            let answer = json!({
+                "id": "1", "object": "chat.completion", "created": 1, "model": "rehearsal",
+                "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2 },
+                "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": words } }],
+            })
+            .to_string();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                answer.len()
+            );
+            stream
+                .write_all(format!("{head}{answer}").as_bytes())
+                .unwrap();
+        }
+    });
+    format!("http://{address}/v1")
+}
+
+#[test]
+fn with_a_model_checked_words_stand_before_the_same_quotes() {
+    const QUESTION: &str = "How is the antenna reseated?";
+    let team = Team::synced();
+    let without = team.ask(QUESTION, None);
+    assert_eq!(
+        (&without["written_by"], &without["words"]),
+        (&json!("extractive"), &json!([]))
+    );
+    let own = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp")
+        .args(["-r", "tests/fixtures/team"])
+        .arg(own.path())
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    let config = own.path().join("team/daybrief.toml");
+    let plain = std::fs::read_to_string(&config).unwrap();
+    let ask = |base_url: &str| -> Value {
+        let table = format!("\n[llm]\nbase_url = \"{base_url}\"\nmodel = \"rehearsal\"\n");
+        std::fs::write(&config, format!("{plain}{table}")).unwrap();
+        let args = ["--json", "ask", QUESTION];
+        serde_json::from_str(&team.run_with(config.to_str().unwrap(), &args)).unwrap()
+    };
+    let with = ask(&model(Mind::Faithful));
+    assert_eq!(with["quotes"], without["quotes"]);
+    let words = with["words"].as_array().unwrap();
+    assert!(
+        with["written_by"] == "rehearsal" && !words.is_empty(),
+        "{with}"
+    );
+    for sentence in words {
+        let cited = sentence["quotes"].as_array().unwrap();
+        assert!(
+            !cited.is_empty() && !sentence["passed"].as_array().unwrap().is_empty(),
+            "{with}"
+        );
+    }
+    for mind in [
+        Mind::Liar,
+        Mind::Obedient,
+        Mind::Cunning,
+        Mind::Foreign,
+        Mind::Parrot,
+        Mind::Silent,
+    ] {
+        let with = ask(&model(mind));
+        assert_eq!(with["quotes"], without["quotes"], "{mind:?}");
+        let said = with["words"].to_string();
+        for bad in [
+            "instructions",
+            "evil",
+            "4711",
+            "9.9.9",
+            "Quux",
+            "mark-",
+            "http",
+            "@",
+        ] {
+            assert!(!said.contains(bad), "{mind:?}: {bad} in {said}");
+        }
+    }
+    let dead = ask("http://127.0.0.1:9/v1");
+    assert_eq!(dead, without, "a server that is not there changes nothing");
 }

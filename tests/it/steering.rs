@@ -191,6 +191,7 @@ fn who_says_stop_is_not_briefed_until_they_say_start() {
     let before = world.sent().len();
     let say = |world: &World, word: Word, mark: &str| {
         world.sink.0.lock().unwrap().heard = Heard {
+            question: None,
             word: Some(word),
             votes: Vec::new(),
             upto: mark.into(),

@@ -8,7 +8,7 @@ use daybrief::llm::fake::{Fake, MODEL, Manner, Mind};
 use daybrief::model::Briefing;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, at};
 
 /// Puts a fake server behind the daemon, as `[llm]` would.
 fn serve(world: &mut World, fake: Fake) {
@@ -288,5 +288,80 @@ fn a_reader_of_another_language_gets_the_original_and_a_translation_beside_it() 
         item.citations
             .iter()
             .any(|citation| german.starts_with(&citation.quote) && !citation.quote.is_empty())
+    );
+}
+
+#[test]
+fn a_headline_keeps_its_counts_and_gets_words_only_on_request_and_only_checked_ones() {
+    // What notifications show, and what stands behind it once the reader opens it.
+    let tops = |mind: Option<Mind>, is_wanted: bool| -> (Vec<String>, Vec<String>) {
+        let mut world = night();
+        if let Some(mind) = mind {
+            serve(&mut world, Fake::new(Manner::Well, mind));
+            world.model.as_mut().unwrap().1.headline = is_wanted;
+        }
+        let (_, briefings) = morning(world);
+        let themes = briefings.iter().map(|briefing| briefing.theme.clone());
+        let themes = themes.filter(|theme| !theme.is_empty()).collect();
+        let headlines = briefings.into_iter().map(|briefing| briefing.headline);
+        (headlines.collect(), themes)
+    };
+    let (computed, _) = tops(None, false);
+    let nothing = (computed.clone(), Vec::new());
+    assert_eq!(tops(Some(Mind::Faithful), false), nothing);
+    let (headlines, themes) = tops(Some(Mind::Faithful), true);
+    assert_eq!(headlines, computed);
+    assert!(!themes.is_empty());
+    for mind in [
+        Mind::Liar,
+        Mind::Obedient,
+        Mind::Cunning,
+        Mind::Silent,
+        Mind::Parrot,
+    ] {
+        assert_eq!(tops(Some(mind), true), nothing, "{mind:?}");
+    }
+}
+
+#[test]
+fn words_are_forgotten_after_a_month_and_a_headline_goes_with_its_lines() {
+    let mut world = night();
+    serve(&mut world, Fake::new(Manner::Well, Mind::Faithful));
+    let (mut world, _) = morning(world);
+    let day = 86_400_000_000_i64;
+    let now = at("2026-11-18T09:00:00Z").as_microsecond();
+    let put = |world: &World, key: &str, prompt: &str, made_at: i64| {
+        let row = format!(
+            "INSERT INTO words VALUES ('{key}', 999999, 'm', '{prompt}@1', '{{}}', {made_at})"
+        );
+        world
+            .store()
+            .write_now(|c| Ok(c.execute(&row, [])?))
+            .unwrap();
+    };
+    let kept = |world: &World| -> Vec<String> {
+        let keys = "SELECT key FROM words WHERE topic = 999999 ORDER BY key";
+        world
+            .store()
+            .read_now(|c| {
+                let mut rows = c.prepare(keys)?;
+                let keys = rows.query_map([], |row| row.get(0))?;
+                Ok(keys.collect::<Result<_, _>>()?)
+            })
+            .unwrap()
+    };
+    put(&world, "old", "thread-delta", now - 31 * day);
+    put(&world, "young", "thread-delta", now - 20 * day);
+    world.run_until("2026-11-20T12:00:00Z");
+    assert_eq!(kept(&world), ["young"]);
+    put(&world, "above", "headline", now);
+    let gone = "DELETE FROM words WHERE key = 'young'";
+    world
+        .store()
+        .write_now(|c| Ok(c.execute(gone, [])?))
+        .unwrap();
+    assert!(
+        kept(&world).is_empty(),
+        "a headline does not outlive the words it was made of"
     );
 }

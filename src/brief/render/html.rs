@@ -138,7 +138,7 @@ fn page(briefing: &Briefing, member: &Member, here: &Here, room: Room) -> String
     if !plain(&briefing.headline).is_empty() {
         blocks.push(format!(
             "<div style=\"margin:8px 0 0;font-weight:600\">{}</div>",
-            room.text(&briefing.headline)
+            room.text(&phrases::headline(briefing))
         ));
     }
     for (section, items) in parts::sections(briefing) {

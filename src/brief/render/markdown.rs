@@ -22,7 +22,7 @@ pub fn markdown(briefing: &Briefing, member: &Member, now: Timestamp) -> String 
     blocks.push(format!("# {}", inline(&here.greeting(briefing, member))));
     blocks.push(escape(&here.place(briefing)));
     if !plain(&briefing.headline).is_empty() {
-        blocks.push(format!("**{}**", inline(&briefing.headline)));
+        blocks.push(format!("**{}**", inline(&phrases::headline(briefing))));
     }
     for (section, items) in parts::sections(briefing) {
         blocks.push(format!("## {}", title_of(section)));

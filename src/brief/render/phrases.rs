@@ -44,6 +44,14 @@ pub fn covered(covered: &Covered) -> Option<String> {
     (!counts.is_empty()).then(|| format!("covered {}", counts.join(", ")))
 }
 
+/// Returns the headline, with what the morning is about behind it.
+pub fn headline(briefing: &Briefing) -> String {
+    match (plain(&briefing.headline), plain(&briefing.theme)) {
+        (headline, theme) if theme.is_empty() => headline.into_owned(),
+        (headline, theme) => format!("{headline}: {theme}"),
+    }
+}
+
 /// Returns how much was quoted and how much a model wrote, and how to ask for more.
 pub fn provenance(briefing: &Briefing) -> String {
     let quoted: usize = briefing

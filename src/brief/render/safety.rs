@@ -22,7 +22,7 @@ fn poisoned(texts: &[String], urls: &[String]) -> Briefing {
     let mut url = move || urls.next().unwrap();
     let mut briefing = sample::full();
     briefing.items.extend(sample::catch_up().items);
-    briefing.headline = text();
+    (briefing.headline, briefing.theme) = (text(), text());
     let mut thread =
         |thread: &mut ThreadRef, label: String| (thread.label, thread.url) = (label, url());
     for item in &mut briefing.items {

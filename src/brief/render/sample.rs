@@ -112,6 +112,7 @@ pub fn quiet() -> Briefing {
             closed: 0,
         },
         gaps: Vec::new(),
+        theme: String::new(),
         written_by: "extractive".into(),
         is_catch_up: false,
     }

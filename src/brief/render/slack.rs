@@ -10,7 +10,9 @@ use super::here::Here;
 use super::links::web_address;
 use super::names::{chip, chips, title_of};
 use super::{parts, phrases, plain};
+use crate::ask::Answer;
 use crate::brief::steer::Said;
+use crate::brief::words::ABOUT;
 use crate::connectors::slack::dm::Post;
 use crate::model::{Briefing, BriefingItem, Citation, ItemKind, Member, ThreadRef, Waiting};
 
@@ -164,6 +166,42 @@ pub fn why(line: usize, item: &BriefingItem, member: &Member, now: Timestamp) ->
     }
 }
 
+/// Returns an answer to a question: words that passed the checks, if there are some, and the quotes with their links.
+pub fn answer(found: &Answer, member: &Member, now: Timestamp) -> Post {
+    if found.quotes.is_empty() {
+        return words("Not found in your sources.");
+    }
+    let here = Here::new(&member.time_zone, now);
+    let worded = found.words.iter().map(|words| {
+        let about = if words.is_about { ABOUT } else { "" };
+        let numbers: Vec<String> = words.quotes.iter().map(usize::to_string).collect();
+        let text = format!("{about}{} [{}]\n", plain(&words.text), numbers.join(", "));
+        Line::default().text(&text, Weight::Plain).section()
+    });
+    let quotes = (1..).zip(&found.quotes).map(|(number, quote)| {
+        let author = quote.author.as_deref().unwrap_or("somebody");
+        let more = if quote.is_cut { "…" } else { "" };
+        Line::default()
+            .text(&format!("{number}. "), Weight::Plain)
+            .link(&plain(&quote.label), &quote.url, Weight::Bold)
+            .text(
+                &format!(
+                    " {}, {}: “{}{more}”\n",
+                    plain(author),
+                    here.when(quote.at),
+                    plain(&quote.quote)
+                ),
+                Weight::Plain,
+            )
+            .section()
+    });
+    let blocks = block(worded.chain(quotes).collect());
+    Post {
+        text: "An answer from your sources".to_owned(),
+        blocks: blocks.into_iter().collect(),
+    }
+}
+
 /// Returns a few words of our own as a message.
 pub fn words(text: &str) -> Post {
     Post {
@@ -178,7 +216,7 @@ fn head(briefing: &Briefing, member: &Member, here: &Here) -> Option<Value> {
     let greeting = Line::default()
         .text(&here.greeting(briefing, member), Weight::Bold)
         .text(&format!(" · {}", here.place(briefing)), Weight::Plain);
-    let headline = plain(&briefing.headline);
+    let headline = phrases::headline(briefing);
     let headline = (!headline.is_empty()).then(|| format!("\n{headline}"));
     let line = match headline {
         Some(headline) => greeting.text(&headline, Weight::Bold),

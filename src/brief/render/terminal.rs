@@ -105,7 +105,7 @@ impl Page<'_> {
         let greeting = self.here.greeting(briefing, member);
         let place = format!(" · {}", self.here.place(briefing));
         self.flow(0, 2, &[Span::new(greeting, BOLD), Span::new(place, PLAIN)]);
-        self.flow(0, 2, &[Span::new(plain(&briefing.headline), BOLD)]);
+        self.flow(0, 2, &[Span::new(phrases::headline(briefing), BOLD)]);
         for (section, items) in parts::sections(briefing) {
             self.heading(title_of(section));
             for (number, item) in items {

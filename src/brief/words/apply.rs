@@ -18,14 +18,14 @@ const MAX_SOURCES: usize = 5;
 pub const ABOUT: &str = "≈ ";
 
 /// Puts the best words of these answers on a line. They are checked once more, for this reader: what they may read, what is
-/// new for them, and what the line is about.
+/// new for them, and what the line is about. Returns them as the model wrote them, people and tickets in slots.
 pub fn put_on(
     item: &mut BriefingItem,
     topic: &Topic,
     night: &Night,
     writing: &Writing<'_>,
     answers: impl Iterator<Item = (Job, String)>,
-) {
+) -> Option<String> {
     let digest = digest_of(topic, &night.new, writing.roster, &[]);
     let checker = Checker::new(&digest);
     let (asks, mentions) = theirs(topic, night, writing);
@@ -66,7 +66,7 @@ pub fn put_on(
                 failed.insert("a copy".into());
             } else {
                 put(item, worded, topic, writing, by);
-                return;
+                return Some(checked.item.text);
             }
         }
     }
@@ -79,6 +79,7 @@ pub fn put_on(
         failed: failed.into_iter().collect(),
         is_shown: false,
     });
+    None
 }
 
 /// Returns the events of a topic that ask the reader something, and those that name them.
@@ -147,7 +148,7 @@ fn cited<'d>(
 
 /// Returns whether words are little more than pieces of a source: then the source speaks for itself, between marks and
 /// under its author's name. Who says it does not count, or a copy with "says" before it would be none.
-fn is_copy(digest: &Digest, worded: &Worded) -> bool {
+pub(super) fn is_copy(digest: &Digest, worded: &Worded) -> bool {
     const LEAST_RUN: usize = 3;
     const SAYING: [&str; 14] = [
         "says", "said", "say", "writes", "wrote", "asks", "asked", "reports", "reported", "notes",

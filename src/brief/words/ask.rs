@@ -11,12 +11,12 @@ use tracing::{debug, info, warn};
 
 use super::frame::Frame;
 use super::request::{Job, SourceKind, source_of};
-use super::translate;
+use super::{headline, line, translate};
 use crate::brief::checks::Checker;
 use crate::brief::digest::Digest;
 use crate::brief::draft::Draft;
 use crate::llm::spend::{Price, Spent, limit_broken};
-use crate::llm::{Failure, Llm, Question, Reply, salvage, tokens};
+use crate::llm::{Failure, Llm, Prompt, Question, Reply, salvage, tokens};
 use crate::model::MemberId;
 use crate::store::Store;
 use crate::store::words::{self, Call, Kept};
@@ -77,20 +77,12 @@ async fn one(asking: &Asking<'_>, job: &Job, until: Instant) -> Result<bool> {
     let body = match &job.source {
         SourceKind::Thread(digest) => thread(asking, job, digest, &frame, until).await?,
         SourceKind::Text { text, language } => {
-            let prompt = &job.prompt;
-            let most = asking.llm.config().max_output_tokens.min(300);
-            let source = json!({ "text": text });
-            let question = frame.question(prompt, &source, Some(language), most)?;
-            match call(asking, job, &question, until).await? {
-                Ok(reply) => {
-                    let found = salvage::object_in(&reply.text);
-                    let words = found.as_ref().and_then(|found| found["text"].as_str());
-                    let words = words.filter(|_| !is_leaking(&frame, &reply, job));
-                    let words = words.filter(|words| translate::stands(text, words, language));
-                    Some(json!({ "text": words.unwrap_or_default() }))
-                }
-                Err(_) => None,
-            }
+            let stands = |words: &str| translate::stands(text, words, language);
+            one_line(asking, job, text, Some(language), &frame, until, stands).await?
+        }
+        SourceKind::Lines { text } => {
+            let stands = |words: &str| line::stands(text, words, headline::WORDS);
+            one_line(asking, job, text, None, &frame, until, stands).await?
         }
     };
     let Some(body) = body else {
@@ -111,6 +103,29 @@ async fn one(asking: &Asking<'_>, job: &Job, until: Instant) -> Result<bool> {
     Ok(true)
 }
 
+/// Returns one line about a text: the model's if it stands, else an empty one, so that it is not asked for again.
+async fn one_line(
+    asking: &Asking<'_>,
+    job: &Job,
+    text: &str,
+    language: Option<&str>,
+    frame: &Frame,
+    until: Instant,
+    stands: impl Fn(&str) -> bool,
+) -> Result<Option<Value>> {
+    let most = asking.llm.config().max_output_tokens.min(300);
+    let question = frame.question(&job.prompt, &json!({ "text": text }), language, most)?;
+    let Ok(reply) = call(asking, &job.prompt, &question, until).await? else {
+        return Ok(None);
+    };
+    let found = salvage::object_in(&reply.text);
+    let words = found.as_ref().and_then(|found| found["text"].as_str());
+    let words = words
+        .filter(|_| !is_leaking(frame, &reply, &job.prompt))
+        .filter(|words| stands(words));
+    Ok(Some(json!({ "text": words.unwrap_or_default() })))
+}
+
 /// Returns the items about a thread: those that hold, those of one repair, and none where the answer is no answer.
 async fn thread(
     asking: &Asking<'_>,
@@ -121,12 +136,12 @@ async fn thread(
 ) -> Result<Option<Value>> {
     let most = asking.llm.config().max_output_tokens;
     let mut question = frame.question(&job.prompt, &source_of(digest), None, most)?;
-    let mut answer = call(asking, job, &question, until).await?;
+    let mut answer = call(asking, &job.prompt, &question, until).await?;
     if answer == Err(Failure::TooLong)
         && let Some(SourceKind::Thread(shorter)) = job.shorter().map(|job| job.source)
     {
         question = frame.question(&job.prompt, &source_of(&shorter), None, most)?;
-        answer = call(asking, job, &question, until).await?;
+        answer = call(asking, &job.prompt, &question, until).await?;
     }
     let reply = match answer {
         Ok(reply) => reply,
@@ -134,7 +149,7 @@ async fn thread(
         Err(Failure::TooLong) => return Ok(Some(json!({ "items": [] }))),
         Err(_) => return Ok(None),
     };
-    if is_leaking(frame, &reply, job) {
+    if is_leaking(frame, &reply, &job.prompt) {
         return Ok(Some(json!({ "items": [] })));
     }
     let items = salvage::list_in(&reply.text, "items").unwrap_or_default();
@@ -145,8 +160,8 @@ async fn thread(
         let again = repair.question(&inputs, most)?;
         question.turns.push(("assistant", reply.text.clone()));
         question.turns.extend(again.turns);
-        if let Ok(second) = call(asking, job, &question, until).await?
-            && !is_leaking(frame, &second, job)
+        if let Ok(second) = call(asking, &job.prompt, &question, until).await?
+            && !is_leaking(frame, &second, &job.prompt)
         {
             let items = salvage::list_in(&second.text, "items").unwrap_or_default();
             let (mended, ..) = sorted(digest, items);
@@ -200,22 +215,21 @@ fn value_of(wrapped: &Value) -> Value {
     wrapped["items"][0].clone()
 }
 
-fn is_leaking(frame: &Frame, reply: &Reply, job: &Job) -> bool {
+pub(super) fn is_leaking(frame: &Frame, reply: &Reply, prompt: &Prompt) -> bool {
     let leaks = frame.leaks_into(&reply.text);
     if leaks {
         warn!(
-            prompt = job.prompt.name,
-            topic = job.topic.0,
-            "A model repeated its instructions; somebody in this thread may have ordered it to. Its answer is dropped"
+            prompt = prompt.name,
+            "A model repeated its instructions; somebody in what it read may have ordered it to. Its answer is dropped"
         );
     }
     leaks
 }
 
 /// Makes one call: noted at its highest price before, settled after.
-async fn call(
+pub(super) async fn call(
     asking: &Asking<'_>,
-    job: &Job,
+    prompt: &Prompt,
     question: &Question,
     until: Instant,
 ) -> Result<Result<Reply, Failure>> {
@@ -235,7 +249,7 @@ async fn call(
         member: asking.member.clone(),
         purpose: question.purpose.clone(),
         model: config.model.clone(),
-        prompt: format!("{}@{}", job.prompt.name, job.prompt.hash),
+        prompt: format!("{}@{}", prompt.name, prompt.hash),
         input_tokens: input,
         output_tokens: output,
         cost_micros: price.micros(input, output),
@@ -271,7 +285,7 @@ async fn call(
         Err(_) => (false, 0, 0),
     };
     debug!(
-        prompt = job.prompt.name,
+        prompt = prompt.name,
         is_done, input, output, "Asked the model"
     );
     let cost = price.micros(input, output);

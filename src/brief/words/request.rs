@@ -48,6 +48,11 @@ pub enum SourceKind {
         /// The language.
         language: &'static str,
     },
+    /// Lines that passed their checks, for the words of a headline.
+    Lines {
+        /// The lines.
+        text: String,
+    },
 }
 
 /// Returns what to ask about a topic, the newest part first; nothing where nobody said anything new.
@@ -119,7 +124,8 @@ pub fn is_quote_only(message: &DigestMessage) -> bool {
     gives_orders(&message.source)
 }
 
-fn without_orders(mut digest: Digest) -> Digest {
+/// Returns a digest without the messages that read like orders to a model.
+pub(super) fn without_orders(mut digest: Digest) -> Digest {
     let numbers: BTreeSet<u32> = digest
         .messages
         .iter()
@@ -267,7 +273,7 @@ fn key_of(part: &Digest, prompt: &Prompt, model: &str) -> String {
     ]))
 }
 
-/// Returns the key of a translation.
+/// Returns the key of a translation, or, without a language, of a headline.
 pub fn key_of_text(text: &str, language: &str, prompt: &Prompt, model: &str) -> String {
     hash_of(&json!([model, prompt.name, prompt.hash, language, text]))
 }

@@ -78,7 +78,13 @@ async fn one(llm: &Llm, fixture: &Value, name: &str) -> Result<Trial> {
     let frame = Frame::random();
     let digest = (!fixture["messages"].is_null()).then(|| digest_from(fixture));
     let source = match &digest {
-        Some(digest) => source_of(digest),
+        Some(digest) => {
+            let mut source = source_of(digest);
+            if let Some(question) = fixture["question"].as_str() {
+                source["question"] = json!(question);
+            }
+            source
+        }
         None => json!({ "text": fixture["text"] }),
     };
     let language = fixture["language"].as_str();
@@ -162,7 +168,7 @@ fn numbers(value: &Value) -> Vec<u64> {
 }
 
 /// Returns the digest of a fixture's messages.
-fn digest_from(fixture: &Value) -> Digest {
+pub(super) fn digest_from(fixture: &Value) -> Digest {
     let connector = ConnectorId::new("fixture");
     let (kind, ticket) = match fixture["kind"].as_str() {
         Some("ticket") => (
@@ -244,4 +250,18 @@ pub fn rehearsal(prompts: Option<&Path>) -> Result<Llm> {
     let http = Fake::new(Manner::Well, Mind::Faithful)
         .http(crate::llm::stack_options(&config), Clock::System);
     Llm::over(http, &config, Path::new(""), Clock::System)
+}
+
+/// Returns a fake server as a model to ask.
+#[cfg(test)]
+pub(super) fn fake_asking(fake: &crate::llm::fake::Fake) -> Llm {
+    use crate::clock::Clock;
+    use crate::config::LlmConfig;
+    let config = LlmConfig {
+        base_url: "http://model.invalid/v1".into(),
+        model: crate::llm::fake::MODEL.into(),
+        ..LlmConfig::default()
+    };
+    let http = fake.http(crate::llm::stack_options(&config), Clock::System);
+    Llm::over(http, &config, Path::new(""), Clock::System).unwrap()
 }

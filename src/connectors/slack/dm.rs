@@ -13,6 +13,8 @@ use tokio::sync::OnceCell;
 
 use super::api::{Client, History, SlackError};
 use super::stand::Ts;
+use crate::connectors::slack_export::lists::Lists;
+use crate::connectors::slack_export::markup::to_markdown;
 use crate::model::{ConnectorId, Heard, Verdict, Word};
 
 /// The type of our metadata, by which our messages are told from others in the conversation.
@@ -340,6 +342,20 @@ fn is_part(message: &Value, key: &str, part: usize) -> bool {
     is_ours && payload["key"] == key && payload["part"] == part
 }
 
+/// Returns what a message asks: it ends with a question mark, or begins with "ask".
+fn question_in(text: &str) -> Option<String> {
+    // Names are of no use to a search that knows accounts by others; entities and brackets only disturb it.
+    let (text, _) = to_markdown(text, &Lists::default(), &ConnectorId::new(""));
+    let text = text.trim();
+    let asked = text
+        .get(..4)
+        .filter(|word| word.eq_ignore_ascii_case("ask "));
+    match asked {
+        Some(word) => Some(text[word.len()..].trim().to_owned()).filter(|asked| !asked.is_empty()),
+        None => text.ends_with(['?', '？', '؟']).then(|| text.to_owned()),
+    }
+}
+
 /// Returns what a person says in the messages of their conversation with us, newest first as Slack lists them.
 fn heard_in(messages: &[Value], user: &str, after: &Ts) -> Heard {
     let mut heard = Heard::default();
@@ -359,6 +375,7 @@ fn heard_in(messages: &[Value], user: &str, after: &Ts) -> Heard {
         }
         if heard.upto.is_empty() {
             heard.upto = ts.0;
+            heard.question = question_in(message["text"].as_str().unwrap_or_default());
         }
         heard.word = heard.word.or_else(|| Word::of(message["text"].as_str()?));
     }

@@ -1,11 +1,15 @@
 //! Buttons, reactions and words, against a Slack with a memory.
 
+mod questions;
+
+use daybrief_index::Index;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, Outcome, deliver};
+use crate::brief::hear::hear;
 use crate::config::Config;
 use crate::connectors::ConnectorConfig;
 use crate::connectors::slack::SlackSource;
@@ -56,7 +60,7 @@ impl Here {
         };
         let text = format!(
             "[delivery]\nsink = \"dm\"\n[sinks.dm]\ntype = \"slack\"\nconnector = \"office\"\n\
-             [connectors.office]\ntype = \"slack\"\ntoken_file = \"token\"\n{app}api_url = \"{}\"\n\
+             [connectors.office]\ntype = \"slack\"\ntoken_file = \"token\"\nprivate_channels = true\n{app}api_url = \"{}\"\n\
              [members.ana]\nday_start = \"08:00\"\nhandles = {{ office = [\"UANA\", \"UANA2\"] }}\n\
              [members.bo]\nday_start = \"08:00\"\nhandles = {{ office = \"UBO\" }}\n",
             fake.url

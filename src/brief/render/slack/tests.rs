@@ -206,7 +206,7 @@ proptest! {
                 (citation.quote, citation.author, citation.url) = (text.clone(), Some(text.clone()), url.clone());
             }
         }
-        briefing.headline = text.clone();
+        (briefing.headline, briefing.theme) = (text.clone(), text.clone());
         let own: Vec<String> = briefing.also.iter().map(|thread| thread.url.clone())
             .chain(briefing.waiting.iter().flat_map(|waiting| [waiting.thread.url.clone(), waiting.citation.url.clone()]))
             .chain(web_address(&url)).collect();
