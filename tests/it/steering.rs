@@ -223,6 +223,7 @@ fn what_nothing_pushes_is_heard_with_the_next_reading() {
         let mut sink = world.sink.0.lock().unwrap();
         sink.is_to_be_asked = true;
         sink.heard = Heard {
+            question: None,
             word: Some(Word::Stop),
             votes: vec![(key, Some(Verdict::Up))],
             upto: "1".into(),
@@ -242,6 +243,7 @@ fn what_nothing_pushes_is_heard_with_the_next_reading() {
     world.run_until("2026-11-23T12:00:00Z");
     assert_eq!(world.sent().len(), before);
     world.sink.0.lock().unwrap().heard = Heard {
+        question: None,
         word: Some(Word::Start),
         votes: Vec::new(),
         upto: "2".into(),
