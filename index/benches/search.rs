@@ -1,9 +1,11 @@
-//! Documents against time, memory and latency: `cargo bench -p daybrief-index -- [--svg FILE] [10000 100000 1000000]`.
+//! Documents against time, memory and latency:
+//! `cargo bench -p daybrief-index -- [--svg FILE] [--keep DIR] [10000 100000 1000000]`.
 //!
 //! Texts and questions come from the judged sets under `DAYBRIEF_SHARED` (their passages in full, shuffled sentence by sentence
 //! beyond the first round); without it both are made up. "Plain" is tantivy with the same fields, analyzers and threads, without
-//! vectors; its queries are the very same unions, top ten, no filter, nothing read back. Every ratio is of one run, and plain
-//! and hybrid take turns question by question, so that a busy machine slows both.
+//! vectors; its queries are the very same unions, top ten, no filter, nothing read back. Questions are asked in full by two
+//! threads at once. Every ratio is of one run, and plain and hybrid take turns question by question, so that a busy machine
+//! slows both. A folder that is kept spares the next run the making of its indexes, and gives it their rates.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -12,6 +14,9 @@ use std::time::Instant;
 use daybrief_index::{
     Arms, AudienceId, Embedder, Index, Op, Options, Passage, Query, Seq, Static, eval,
 };
+
+/// A question, and its long form where it has one.
+type Asked = (String, String);
 
 const SETS: [&str; 6] = [
     "jira-titanium",
@@ -26,11 +31,16 @@ fn main() {
     if let Ok(dir) = std::env::var("DAYBRIEF_BENCH_COLD") {
         return cold_search(Path::new(&dir));
     }
+    if let Ok(dir) = std::env::var("DAYBRIEF_BENCH_SERVE") {
+        return serve(Path::new(&dir));
+    }
     let args: Vec<String> = std::env::args().collect();
-    let svg = args
-        .iter()
-        .position(|a| a == "--svg")
-        .and_then(|at| args.get(at + 1));
+    let named = |name: &str| {
+        let at = args.iter().position(|a| a == name)?;
+        args.get(at + 1)
+    };
+    let svg = named("--svg");
+    let keep = named("--keep").map(Path::new);
     let sizes: Vec<usize> = args.iter().filter_map(|a| a.parse().ok()).collect();
     let sizes = if sizes.is_empty() {
         vec![10_000, 100_000]
@@ -47,7 +57,7 @@ fn main() {
     embedding(&texts, &questions);
     let rows: Vec<Row> = sizes
         .into_iter()
-        .map(|size| curve(size, &texts, &questions))
+        .map(|size| curve(size, &texts, &questions, keep))
         .collect();
     print!("{}", table(&rows));
     if let Some(path) = svg {
@@ -62,6 +72,7 @@ struct Row {
     docs: f64,
     plain: [f64; 3],
     hybrid: [f64; 3],
+    short: [f64; 2],
     narrow_p50: f64,
     cold_ms: f64,
     input_mb: f64,
@@ -98,6 +109,10 @@ fn table(rows: &[Row]) -> String {
             r.hybrid[2],
             r.hybrid[2] / r.plain[2]
         )
+    });
+    line("short questions: plain / hybrid p50 ms", &|r| {
+        let [plain, hybrid] = r.short;
+        format!("{plain:.2} / {hybrid:.2} ({:.2} ×)", hybrid / plain)
     });
     line("hybrid under a 1 % audience, p50 ms", &|r| {
         format!("{:.2}", r.narrow_p50)
@@ -220,7 +235,7 @@ impl Dice {
     }
 }
 
-fn material() -> (Vec<Passage>, Vec<String>) {
+fn material() -> (Vec<Passage>, Vec<Asked>) {
     let mut passages = Vec::new();
     let mut questions = Vec::new();
     if let Ok(shared) = std::env::var("DAYBRIEF_SHARED") {
@@ -228,7 +243,7 @@ fn material() -> (Vec<Passage>, Vec<String>) {
             let set = eval::read(&Path::new(&shared).join("data/search").join(set))
                 .expect("DAYBRIEF_SHARED names the shared folder");
             passages.extend(set.passages);
-            questions.extend(set.questions.into_iter().map(|q| q.text));
+            questions.extend(set.questions.into_iter().map(|q| (q.text, q.body)));
         }
     } else {
         let mut dice = Dice(7);
@@ -246,7 +261,11 @@ fn material() -> (Vec<Passage>, Vec<String>) {
         for i in 0..10_000 {
             passages.push(passage(i, &line(&mut dice, 180)));
         }
-        questions.extend((0..2_000).map(|_| line(&mut dice, 8)));
+        questions.extend((0..2_000).map(|n| {
+            // A third of the judged questions have a long form too.
+            let long = if n % 3 == 0 { 120 } else { 0 };
+            (line(&mut dice, 8), line(&mut dice, long))
+        }));
     }
     (passages, questions)
 }
@@ -299,7 +318,7 @@ fn nth(number: usize, texts: &[Passage], dice: &mut Dice) -> Passage {
     passage(number, &text)
 }
 
-fn embedding(texts: &[Passage], questions: &[String]) {
+fn embedding(texts: &[Passage], questions: &[Asked]) {
     let words: Vec<&str> = texts
         .iter()
         .flat_map(|p| p.text.split_whitespace())
@@ -325,7 +344,7 @@ fn embedding(texts: &[Passage], questions: &[String]) {
     for question in questions {
         black_box(
             embedder
-                .embed(&[question])
+                .embed(&[&question.0])
                 .expect("the built-in embedder cannot fail"),
         );
     }
@@ -364,72 +383,134 @@ fn fill(index: &Index, size: usize, texts: &[Passage]) -> (f64, usize) {
     (size as f64 / seconds, bytes)
 }
 
-fn curve(size: usize, texts: &[Passage], questions: &[String]) -> Row {
-    let plain_dir = tempfile::tempdir().expect("a temporary folder");
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let plain_options = Options {
-        vectors: false,
-        ..Options::default()
-    };
-    let plain_index = Index::open(plain_dir.path(), "bench", plain_options).expect("a new index");
-    let (plain_docs, _) = fill(&plain_index, size, texts);
-    drop(plain_index);
-    let index = Index::open(dir.path(), "bench", Options::default()).expect("a new index");
-    let (docs, bytes) = fill(&index, size, texts);
-    let step = (questions.len() / 400).max(1);
-    let asked: Vec<&String> = questions.iter().step_by(step).collect();
-    let everything: Vec<AudienceId> = (0..100).map(AudienceId).collect();
-    let mut times: [Vec<f64>; 3] = Default::default();
-    for (round, question) in asked.iter().take(40).chain(&asked).enumerate() {
-        let all = Query::new(question.as_str(), everything.clone(), 10);
-        let few = Query::new(question.as_str(), [AudienceId(7)], 10);
-        let works: [&dyn Fn(); 3] = [
-            &|| {
-                black_box(index.plain_top_ten(question).expect("a query"));
-            },
-            &|| drop(black_box(index.search(&all).expect("a query"))),
-            &|| drop(black_box(index.search(&few).expect("a query"))),
-        ];
-        for (times, work) in times.iter_mut().zip(works) {
-            let once = || {
-                let start = Instant::now();
-                work();
-                start.elapsed().as_secs_f64() * 1e3
-            };
-            // The least of three: what else the machine does is not what is asked for.
-            let least = once().min(once()).min(once());
-            if round >= 40 {
-                times.push(least);
-            }
-        }
+/// What making the indexes has cost.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+struct Made {
+    plain_docs: f64,
+    docs: f64,
+    bytes: usize,
+    folder: u64,
+    fresh_p99_ms: f64,
+}
+
+/// Makes both indexes in a folder, unless an earlier run has.
+fn make(dir: &Path, size: usize, texts: &[Passage]) -> Made {
+    let known = std::fs::read(dir.join("made.json")).ok();
+    if let Some(made) = known.and_then(|known| serde_json::from_slice(&known).ok()) {
+        return made;
     }
-    times.iter_mut().for_each(|t| t.sort_by(f64::total_cmp));
-    let at = |n: usize| {
-        let place = |share: f64| times[n][((times[n].len() - 1) as f64 * share) as usize];
-        [place(0.5), place(0.95), place(0.99)]
-    };
+    let (plain_docs, _) = fill(&open(&dir.join("plain"), false), size, texts);
+    let index = open(&dir.join("both"), true);
+    let (docs, bytes) = fill(&index, size, texts);
     let stats = index.stats();
-    let mb = |bytes: u64| bytes as f64 / 1e6;
-    let serving_mb = anonymous_mb() + mb(stats.vector_bytes);
-    let exactness = exactness(&index, &asked, &everything);
-    let folder_mb = mb(stats.text_bytes + stats.vector_bytes);
-    let fresh_p99_ms = freshness(&index, size, texts);
-    drop(index);
-    let mut cold: Vec<f64> = (0..5).map(|_| cold_ms(dir.path(), asked[0])).collect();
-    cold.sort_by(f64::total_cmp);
-    Row {
-        size,
+    let made = Made {
         plain_docs,
         docs,
-        plain: at(0),
-        hybrid: at(1),
-        narrow_p50: at(2)[0],
+        bytes,
+        folder: stats.text_bytes + stats.vector_bytes,
+        fresh_p99_ms: freshness(&index, size, texts),
+    };
+    let json = serde_json::to_vec(&made).expect("a few numbers are JSON");
+    std::fs::write(dir.join("made.json"), json).expect("a temporary folder can be written");
+    made
+}
+
+fn open(dir: &Path, vectors: bool) -> Index {
+    let options = Options {
+        vectors,
+        ..Options::default()
+    };
+    Index::open(dir, "bench", options).expect("a folder of our own")
+}
+
+/// Returns the middle and the slowest times, in milliseconds, of plain, hybrid and hybrid under a narrow audience.
+fn latencies(index: &Index, asked: &[&Asked], everything: &[AudienceId]) -> [[f64; 3]; 3] {
+    let ask = |mine: usize| {
+        let mut times: [Vec<f64>; 3] = Default::default();
+        let mine: Vec<&&Asked> = asked.iter().skip(mine).step_by(2).collect();
+        for (round, (text, body)) in mine.iter().take(20).chain(&mine).enumerate() {
+            let query = |audiences: &[AudienceId]| Query {
+                body: body.clone(),
+                ..Query::new(text.as_str(), audiences.to_vec(), 10)
+            };
+            let (all, few) = (query(everything), query(&[AudienceId(7)]));
+            let works: [&dyn Fn(); 3] = [
+                &|| {
+                    black_box(index.plain_top_ten(&all).expect("a query"));
+                },
+                &|| drop(black_box(index.search(&all).expect("a query"))),
+                &|| drop(black_box(index.search(&few).expect("a query"))),
+            ];
+            for (times, work) in times.iter_mut().zip(works) {
+                let once = || {
+                    let start = Instant::now();
+                    work();
+                    start.elapsed().as_secs_f64() * 1e3
+                };
+                // The least of three: what else the machine does is not what is asked for.
+                let least = once().min(once()).min(once());
+                if round >= 20 {
+                    times.push(least);
+                }
+            }
+        }
+        times
+    };
+    let (mut times, more) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| ask(1));
+        (ask(0), other.join().expect("the other asker has answers"))
+    });
+    for (times, more) in times.iter_mut().zip(more) {
+        times.extend(more);
+        times.sort_by(f64::total_cmp);
+    }
+    times.map(|times| {
+        let place = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+        [place(0.5), place(0.95), place(0.99)]
+    })
+}
+
+fn curve(size: usize, texts: &[Passage], questions: &[Asked], keep: Option<&Path>) -> Row {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let dir = match keep {
+        Some(keep) => keep.join(size.to_string()),
+        None => temporary.path().to_path_buf(),
+    };
+    std::fs::create_dir_all(&dir).expect("the folder can be made");
+    let made = make(&dir, size, texts);
+    let index = open(&dir.join("both"), true);
+    let step = (questions.len() / 400).max(1);
+    let asked: Vec<&Asked> = questions.iter().step_by(step).collect();
+    let titles: Vec<Asked> = asked.iter().map(|a| (a.0.clone(), String::new())).collect();
+    let everything: Vec<AudienceId> = (0..100).map(AudienceId).collect();
+    let [plain, hybrid, narrow] = latencies(&index, &asked, &everything);
+    let short = latencies(&index, &titles.iter().collect::<Vec<_>>(), &everything);
+    let stats = index.stats();
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    let exactness = exactness(&index, &asked, &everything);
+    drop(index);
+    let both = dir.join("both");
+    let mut cold: Vec<f64> = (0..5)
+        .map(|_| alone("DAYBRIEF_BENCH_COLD", &both, &asked[0].0).0)
+        .collect();
+    cold.sort_by(f64::total_cmp);
+    let json = serde_json::to_vec(&asked).expect("pairs are JSON");
+    std::fs::write(dir.join("asked.json"), json).expect("the folder can be written");
+    let served = alone("DAYBRIEF_BENCH_SERVE", &both, "").1;
+    Row {
+        size,
+        plain_docs: made.plain_docs,
+        docs: made.docs,
+        plain,
+        hybrid,
+        short: [short[0][0], short[1][0]],
+        narrow_p50: narrow[0],
         cold_ms: cold[2],
-        input_mb: mb(bytes as u64),
-        folder_mb,
-        serving_mb,
+        input_mb: mb(made.bytes as u64),
+        folder_mb: mb(made.folder),
+        serving_mb: served.trim().parse().unwrap_or(f64::NAN) + mb(stats.vector_bytes),
         exactness,
-        fresh_p99_ms,
+        fresh_p99_ms: made.fresh_p99_ms,
     }
 }
 
@@ -467,22 +548,21 @@ fn freshness(index: &Index, size: usize, texts: &[Passage]) -> f64 {
     waits[(waits.len() - 1) * 99 / 100]
 }
 
-/// Runs this program again to do what `daybrief search` does with the index, and returns its whole life.
-fn cold_ms(dir: &Path, question: &str) -> f64 {
+/// Runs this program again for something it does alone, and returns its whole life in milliseconds and what it printed.
+fn alone(what: &str, dir: &Path, question: &str) -> (f64, String) {
     let start = Instant::now();
     let ended =
         std::process::Command::new(std::env::current_exe().expect("this program has a path"))
-            .env("DAYBRIEF_BENCH_COLD", dir)
+            .env(what, dir)
             .env("DAYBRIEF_BENCH_QUESTION", question)
-            .stdout(std::process::Stdio::null())
-            .status();
-    assert!(
-        ended.is_ok_and(|status| status.success()),
-        "the cold search failed"
-    );
-    start.elapsed().as_secs_f64() * 1e3
+            .output()
+            .expect("this program can be run again");
+    assert!(ended.status.success(), "{what} failed");
+    let printed = String::from_utf8_lossy(&ended.stdout).into_owned();
+    (start.elapsed().as_secs_f64() * 1e3, printed)
 }
 
+/// Does what `daybrief search` does with the index.
 fn cold_search(dir: &Path) {
     let question = std::env::var("DAYBRIEF_BENCH_QUESTION").unwrap_or_default();
     let index =
@@ -492,13 +572,35 @@ fn cold_search(dir: &Path) {
     println!("{}", page.items.len());
 }
 
+/// Answers the questions by two threads, as a server does, and prints the anonymous memory it has come to.
+fn serve(dir: &Path) {
+    let questions = std::fs::read(dir.join("../asked.json")).expect("the questions are there");
+    let questions: Vec<Asked> = serde_json::from_slice(&questions).expect("they are pairs");
+    let index = open(dir, true);
+    let ask = |mine: usize| {
+        for (text, body) in questions.iter().skip(mine).step_by(2) {
+            let query = Query {
+                body: body.clone(),
+                ..Query::new(text.as_str(), (0..100).map(AudienceId), 10)
+            };
+            black_box(index.search(&query).expect("a query"));
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| ask(1));
+        ask(0);
+    });
+    println!("{}", anonymous_mb());
+}
+
 /// Returns how much of the exact top ten the coarse pass keeps, in both arms' answer and in the vectors' alone.
-fn exactness(index: &Index, asked: &[&String], everything: &[AudienceId]) -> (f64, f64) {
+fn exactness(index: &Index, asked: &[&Asked], everything: &[AudienceId]) -> (f64, f64) {
     let (mut kept, mut all) = (0, 0);
     for question in asked.iter().take(100) {
         let query = Query {
             snippets: false,
-            ..Query::new(question.as_str(), everything.to_vec(), 10)
+            body: question.1.clone(),
+            ..Query::new(question.0.as_str(), everything.to_vec(), 10)
         };
         let fast = index.search(&query).expect("a query").items;
         let exact = index
@@ -524,7 +626,8 @@ fn exactness(index: &Index, asked: &[&String], everything: &[AudienceId]) -> (f6
     for question in asked.iter().take(100) {
         let ids = |exact| -> Vec<String> {
             let query = Query {
-                text: question.to_string(),
+                text: question.0.clone(),
+                body: question.1.clone(),
                 ..vectors(exact)
             };
             index

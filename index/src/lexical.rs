@@ -8,6 +8,7 @@ mod allowed;
 mod best;
 mod facts;
 mod plan;
+mod window;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -22,9 +23,11 @@ use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyDocument, 
 
 use crate::analyze::{self, Kind, Stems, Token};
 pub(crate) use crate::lexical::allowed::Bits;
-pub(crate) use crate::lexical::best::{Scored, union};
+pub(crate) use crate::lexical::best::Scored;
+#[cfg(feature = "plain")]
+pub(crate) use crate::lexical::best::union;
 pub(crate) use crate::lexical::facts::Facts;
-pub(crate) use crate::lexical::plan::Plan;
+pub(crate) use crate::lexical::plan::{Clause, Plan};
 use crate::passage::Passage;
 
 /// The tantivy fields.

@@ -99,9 +99,13 @@ impl Index {
                 .lexical
                 .score_parts(&searcher, &plan.clauses, &addresses)?;
             for ((hit, fused), parts) in items.iter_mut().zip(&shown).zip(parts) {
+                let name = |clause: &lexical::Clause| {
+                    let field = searcher.schema().get_field_name(clause.field);
+                    format!("{field}:{}", clause.text)
+                };
                 let terms = parts
                     .into_iter()
-                    .map(|(i, part)| (plan.clauses[i].name.clone(), part))
+                    .map(|(i, part)| (name(&plan.clauses[i]), part))
                     .collect();
                 let Fused {
                     lexical,
@@ -267,11 +271,12 @@ impl Index {
     }
 
     /// Does what tantivy alone would do, and returns how many of ten it found, nothing of them: the same terms, no filter,
-    /// nothing read back. For benches.
+    /// nothing read back.
+    #[cfg(feature = "plain")]
     #[doc(hidden)]
-    pub fn plain_top_ten(&self, text: &str) -> Result<usize> {
+    pub fn plain_top_ten(&self, query: &Query) -> Result<usize> {
         let searcher = self.lexical.reader.searcher();
-        let plan = self.lexical.plan(&searcher, &Query::new(text, [], 10))?;
+        let plan = self.lexical.plan(&searcher, query)?;
         let top = tantivy::collector::TopDocs::with_limit(10).order_by_score();
         Ok(searcher.search(&lexical::union(&plan.clauses), &top)?.len())
     }

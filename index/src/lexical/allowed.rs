@@ -48,6 +48,24 @@ impl Bits {
         })
     }
 
+    /// Returns the first passage from a number on.
+    pub fn next(&self, from: DocId) -> Option<DocId> {
+        let at = from as usize / 64;
+        let mut word = self.words.get(at)? & (u64::MAX << (from % 64));
+        let mut at = at;
+        while word == 0 {
+            at += 1;
+            word = *self.words.get(at)?;
+        }
+        Some(at as u32 * 64 + word.trailing_zeros())
+    }
+
+    /// Returns the passages from a number to before another.
+    pub fn within(&self, from: DocId, to: DocId) -> impl Iterator<Item = DocId> + '_ {
+        std::iter::successors(self.next(from), |doc| self.next(doc + 1))
+            .take_while(move |doc| *doc < to)
+    }
+
     fn keep(&mut self, other: &Bits) {
         self.words
             .iter_mut()

@@ -1,17 +1,16 @@
-//! The best passages by full text among those that may be found.
-
-use std::collections::HashMap;
+//! The best passages by full text among those that may be found, and what each term of the question adds to a score.
 
 use anyhow::Result;
-use tantivy::query::{
-    BooleanQuery, BoostQuery, EnableScoring, Occur, Query as _, TermQuery, Weight,
-};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, DocId, DocSet, Searcher};
+use tantivy::query::{Bm25StatisticsProvider, BoostQuery, EnableScoring, Query as _, TermQuery};
+#[cfg(feature = "plain")]
+use tantivy::query::{BooleanQuery, Occur};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocAddress, Searcher};
 
 use super::Lexical;
 use super::allowed::Bits;
 use super::plan::{Clause, Plan};
+use super::window::{Search, WINDOW, length_factors};
 
 /// A passage and its full-text score.
 pub(crate) type Scored = (DocAddress, f32);
@@ -28,38 +27,21 @@ impl Lexical {
         if plan.clauses.is_empty() || most == 0 {
             return Ok(Vec::new());
         }
-        let scoring = EnableScoring::enabled_from_searcher(searcher);
+        let total = searcher.total_num_docs()?;
+        let mut factors: Vec<(Field, [f32; 256])> = Vec::new();
+        for clause in &plan.clauses {
+            if factors.iter().all(|f| f.0 != clause.field) {
+                let tokens = searcher.total_num_tokens(clause.field)?;
+                factors.push((clause.field, length_factors(tokens, total)));
+            }
+        }
         let mut top = Top::new(most);
-        let weight = union(&plan.clauses).weight(scoring)?;
-        let mut singles: Option<Vec<Box<dyn Weight>>> = None;
+        let mut sums = Box::new([0.0; WINDOW]);
         for (ord, (segment, bits)) in searcher.segment_readers().iter().zip(allowed).enumerate() {
-            let ord = ord as u32;
-            if bits.count == 0 {
-                continue;
+            if bits.count > 0 {
+                let mut search = Search::new(segment, ord, plan, &factors, total)?;
+                search.run(bits, &mut sums, &mut top);
             }
-            // Where few may be found, walking those few beats walking the postings.
-            if bits.count < segment.max_doc() as usize / 16 {
-                if singles.is_none() {
-                    let made = plan
-                        .clauses
-                        .iter()
-                        .map(|c| Ok(single(c).weight(scoring)?))
-                        .collect::<Result<_>>()?;
-                    singles = Some(made);
-                }
-                for weight in singles.iter().flatten() {
-                    let mut scorer = weight.scorer(segment, 1.0)?;
-                    top.walk(scorer.as_mut(), bits);
-                }
-                top.settle(ord);
-                continue;
-            }
-            weight.for_each_pruning(top.threshold(), segment, &mut |doc, score| {
-                if bits.has(doc) {
-                    top.offer(DocAddress::new(ord, doc), score);
-                }
-                top.threshold()
-            })?;
         }
         Ok(top.into_sorted())
     }
@@ -99,14 +81,13 @@ impl Lexical {
 
 fn single(clause: &Clause) -> BoostQuery {
     BoostQuery::new(
-        Box::new(TermQuery::new(
-            clause.term.clone(),
-            IndexRecordOption::WithFreqs,
-        )),
+        Box::new(TermQuery::new(clause.term(), IndexRecordOption::WithFreqs)),
         clause.boost,
     )
 }
 
+/// Returns the question as tantivy would be asked it.
+#[cfg(feature = "plain")]
 pub(crate) fn union(clauses: &[Clause]) -> BooleanQuery {
     let clauses = clauses.iter().map(|c| {
         (
@@ -118,10 +99,9 @@ pub(crate) fn union(clauses: &[Clause]) -> BooleanQuery {
 }
 
 /// The best so far: a heap with its worst on top.
-struct Top {
+pub(super) struct Top {
     most: usize,
     heap: std::collections::BinaryHeap<Ranked>,
-    sums: HashMap<DocId, f32>,
 }
 
 #[derive(PartialEq)]
@@ -145,11 +125,10 @@ impl Top {
         Top {
             most,
             heap: std::collections::BinaryHeap::with_capacity(most + 1),
-            sums: HashMap::new(),
         }
     }
 
-    fn threshold(&self) -> f32 {
+    pub fn threshold(&self) -> f32 {
         if self.heap.len() < self.most {
             f32::MIN
         } else {
@@ -157,30 +136,12 @@ impl Top {
         }
     }
 
-    fn offer(&mut self, address: DocAddress, score: f32) {
+    pub fn offer(&mut self, address: DocAddress, score: f32) {
         if self.heap.len() < self.most {
             self.heap.push(Ranked(score, address));
         } else if score > self.threshold() {
             self.heap.pop();
             self.heap.push(Ranked(score, address));
-        }
-    }
-
-    /// Adds one clause's scores of the allowed passages.
-    fn walk(&mut self, scorer: &mut dyn tantivy::query::Scorer, bits: &Bits) {
-        for doc in bits.iter() {
-            if scorer.doc() < doc {
-                scorer.seek(doc);
-            }
-            if scorer.doc() == doc {
-                *self.sums.entry(doc).or_insert(0.0) += scorer.score();
-            }
-        }
-    }
-
-    fn settle(&mut self, ord: u32) {
-        for (doc, score) in std::mem::take(&mut self.sums) {
-            self.offer(DocAddress::new(ord, doc), score);
         }
     }
 

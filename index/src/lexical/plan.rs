@@ -1,23 +1,36 @@
 //! A query as full text sees it: one flat union of weighted terms.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use anyhow::Result;
+use tantivy::postings::TermInfo;
 use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::Field;
-use tantivy::{Searcher, Term};
+use tantivy::{InvertedIndexReader, Searcher, Term};
 
 use super::Lexical;
 use crate::analyze::{self, Kind, Stems, Token};
 use crate::passage::Query;
 use crate::snippet::Wanted;
 
-/// One weighted term of a query.
+/// One weighted term of a query, and where it is in every segment: looked up once.
 #[derive(Clone, Debug)]
 pub(crate) struct Clause {
-    pub term: Term,
+    pub field: Field,
+    pub text: String,
     pub boost: f32,
-    pub name: String,
+    /// How many passages have the term.
+    pub found: u64,
+    /// The term's postings by segment.
+    pub postings: Vec<Option<TermInfo>>,
+}
+
+impl Clause {
+    pub fn term(&self) -> Term {
+        Term::from_field_text(self.field, &self.text)
+    }
 }
 
 /// A query as full text sees it.
@@ -82,16 +95,23 @@ impl Lexical {
         }
         let mut clauses: Vec<(f32, Clause)> = Vec::new();
         let total = searcher.num_docs() as f32;
-        for ((field, text), boost) in weights {
-            let term = Term::from_field_text(field, &text);
-            let found = searcher.doc_freq(&term)? as f32;
-            if found == 0.0 {
+        let mut dictionaries = Dictionaries::new(searcher);
+        let mut in_body: HashSet<&str> = HashSet::new();
+        for ((field, text), boost) in &weights {
+            // What is in a title is in the body too, and the body's field comes first.
+            if *field == self.fields.title && !in_body.contains(text.as_str()) {
                 continue;
             }
+            let Some(clause) = dictionaries.clause(*field, text, *boost)? else {
+                continue;
+            };
+            if *field == self.fields.body {
+                in_body.insert(text);
+            }
+            let found = clause.found as f32;
             let rarity = (1.0 + (total - found + 0.5).max(0.0) / (found + 0.5)).ln();
             plan.wanted.terms.entry(text.clone()).or_insert(rarity);
-            let name = format!("{}:{text}", searcher.schema().get_field_name(field));
-            clauses.push((rarity * boost, Clause { term, boost, name }));
+            clauses.push((rarity * boost, clause));
         }
         if clauses.len() > MOST_TERMS * 4 {
             clauses.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -224,19 +244,15 @@ impl Lexical {
         boost: f32,
         plan: &mut Plan,
     ) -> Result<()> {
+        let mut dictionaries = Dictionaries::new(searcher);
         let mut ranked = Vec::new();
         for text in found {
-            let term = Term::from_field_text(self.fields.exact, &text);
-            ranked.push((searcher.doc_freq(&term)?, text, term));
+            ranked.extend(dictionaries.clause(self.fields.exact, &text, boost)?);
         }
-        ranked.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        for (_, text, term) in ranked.into_iter().take(MOST_EXPANSIONS) {
-            plan.wanted.terms.entry(text.clone()).or_insert(1.0);
-            plan.clauses.push(Clause {
-                name: format!("exact:{text}"),
-                term,
-                boost,
-            });
+        ranked.sort_by(|a, b| b.found.cmp(&a.found).then_with(|| a.text.cmp(&b.text)));
+        for clause in ranked.into_iter().take(MOST_EXPANSIONS) {
+            plan.wanted.terms.entry(clause.text.clone()).or_insert(1.0);
+            plan.clauses.push(clause);
         }
         Ok(())
     }
@@ -256,6 +272,49 @@ impl Lexical {
             }
         }
         Ok(found.into_iter().collect())
+    }
+}
+
+/// The term dictionaries of all segments, opened once a field.
+struct Dictionaries<'a> {
+    searcher: &'a Searcher,
+    of_field: HashMap<Field, Vec<Arc<InvertedIndexReader>>>,
+}
+
+impl Dictionaries<'_> {
+    fn new(searcher: &Searcher) -> Dictionaries<'_> {
+        Dictionaries {
+            searcher,
+            of_field: HashMap::new(),
+        }
+    }
+
+    /// Returns the clause of a term; nothing when no passage has it.
+    fn clause(&mut self, field: Field, text: &str, boost: f32) -> Result<Option<Clause>> {
+        let segments = match self.of_field.entry(field) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(
+                self.searcher
+                    .segment_readers()
+                    .iter()
+                    .map(|segment| segment.inverted_index(field))
+                    .collect::<tantivy::Result<_>>()?,
+            ),
+        };
+        let mut found = 0;
+        let mut postings = Vec::with_capacity(segments.len());
+        for segment in segments {
+            let info = segment.terms().get(text)?;
+            found += info.as_ref().map_or(0, |info| u64::from(info.doc_freq));
+            postings.push(info);
+        }
+        Ok((found > 0).then(|| Clause {
+            field,
+            text: text.to_string(),
+            boost,
+            found,
+            postings,
+        }))
     }
 }
 
