@@ -469,7 +469,7 @@ fn looks_english(text: &str) -> bool {
 }
 
 thread_local! {
-    static STEMMED: RefCell<HashMap<(Stems, String), String>> = RefCell::default();
+    static STEMMED: RefCell<HashMap<Stems, HashMap<String, String>>> = RefCell::default();
     static STEMMERS: RefCell<HashMap<Stems, TextAnalyzer>> = RefCell::default();
 }
 
@@ -479,12 +479,12 @@ pub(crate) fn stem(language: Stems, word: &str) -> Cow<'_, str> {
         return Cow::Borrowed(word);
     }
     STEMMED.with_borrow_mut(|stemmed| {
+        let stemmed = stemmed.entry(language).or_default();
+        if let Some(stem) = stemmed.get(word) {
+            return Cow::Owned(stem.clone());
+        }
         if stemmed.len() > 30_000 {
             stemmed.clear();
-        }
-        let key = (language, word.to_string());
-        if let Some(stem) = stemmed.get(&key) {
-            return Cow::Owned(stem.clone());
         }
         let stem = STEMMERS.with_borrow_mut(|stemmers| {
             let analyzer = stemmers.entry(language).or_insert_with(|| {
@@ -500,7 +500,7 @@ pub(crate) fn stem(language: Stems, word: &str) -> Cow<'_, str> {
                 word.to_string()
             }
         });
-        stemmed.insert(key, stem.clone());
+        stemmed.insert(word.to_string(), stem.clone());
         Cow::Owned(stem)
     })
 }

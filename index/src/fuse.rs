@@ -4,11 +4,9 @@
 //! nearly every judged set. Scaling from nothing to the best needs no thousandth candidate to know where nothing is. The second
 //! look asks what the candidates make of each other, and what a configured model makes of them.
 
-use std::collections::HashMap;
-
 use tantivy::DocAddress;
 
-use crate::lexical::{Facts, KINDS, Scored};
+use crate::lexical::{ByAddress, Facts, KINDS, Scored};
 use crate::passage::Recency;
 
 /// A candidate with all that is known of its score.
@@ -53,11 +51,7 @@ fn sociability(facts: &Facts) -> f32 {
 }
 
 /// Draws the scores of the first candidates to those of their likes. `vectors` are theirs, in order.
-pub(crate) fn keep_company(
-    fused: &mut [Fused],
-    vectors: &[Vec<f32>],
-    facts: &HashMap<DocAddress, Facts>,
-) {
+pub(crate) fn keep_company(fused: &mut [Fused], vectors: &[Vec<f32>], facts: &ByAddress<Facts>) {
     let count = fused.len().min(vectors.len()).min(FIRST);
     let mut likeness = vec![0f32; count * count];
     for i in 0..count {
@@ -129,12 +123,12 @@ fn sort(fused: &mut [Fused]) {
 pub(crate) fn fuse(
     lexical: &[Scored],
     vectors: Option<&[Scored]>,
-    cosines: &HashMap<DocAddress, f32>,
-    facts: &HashMap<DocAddress, Facts>,
+    cosines: &ByAddress<f32>,
+    facts: &ByAddress<Facts>,
     recency: Option<&Recency>,
     is_foreign: bool,
 ) -> Vec<Fused> {
-    let bm25s: HashMap<DocAddress, f32> = lexical.iter().copied().collect();
+    let bm25s: ByAddress<f32> = lexical.iter().copied().collect();
     let best = |scored: &[Scored]| scored.first().map_or(0.0, |s| s.1).max(f32::MIN_POSITIVE);
     let (best_bm25, best_cosine) = (best(lexical), vectors.map(best));
     let mut all: Vec<DocAddress> = lexical
@@ -256,7 +250,7 @@ mod tests {
             };
             (0..10)
                 .map(|i| (address(i), fact))
-                .collect::<HashMap<_, _>>()
+                .collect::<ByAddress<_>>()
         };
         let unit = |i: usize| {
             let mut vector = vec![0.0; 8];
@@ -265,7 +259,14 @@ mod tests {
         };
         let list = [(address(0), 1.0), (address(1), 0.95), (address(2), 0.7)];
         let order = |kind| {
-            let mut fused = fuse(&list, None, &HashMap::new(), &facts(kind), None, false);
+            let mut fused = fuse(
+                &list,
+                None,
+                &ByAddress::default(),
+                &facts(kind),
+                None,
+                false,
+            );
             keep_company(&mut fused, &[unit(0), unit(1), unit(0)], &facts(kind));
             fused
                 .iter()
@@ -281,7 +282,14 @@ mod tests {
     #[test]
     fn a_second_opinion_counts_where_there_is_one() {
         let list = [(address(0), 1.0), (address(1), 0.9), (address(2), 0.8)];
-        let mut fused = fuse(&list, None, &HashMap::new(), &HashMap::new(), None, false);
+        let mut fused = fuse(
+            &list,
+            None,
+            &ByAddress::default(),
+            &ByAddress::default(),
+            None,
+            false,
+        );
         heed(&mut fused, &[Some(0.1), Some(0.8), None]);
         let order: Vec<u32> = fused.iter().map(|f| f.address.doc_id).collect();
         assert_eq!(order, [1, 2, 0]);

@@ -26,7 +26,7 @@ pub(crate) use crate::lexical::allowed::Bits;
 pub(crate) use crate::lexical::best::Scored;
 #[cfg(feature = "plain")]
 pub(crate) use crate::lexical::best::union;
-pub(crate) use crate::lexical::facts::Facts;
+pub(crate) use crate::lexical::facts::{ByAddress, Facts};
 pub(crate) use crate::lexical::plan::{Clause, Plan};
 use crate::passage::Passage;
 

@@ -1,6 +1,6 @@
 //! Answering: what may be found, the two arms, their fusion, and the page that is shown.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use anyhow::Result;
@@ -9,7 +9,7 @@ use tantivy::{DocAddress, Searcher};
 use crate::arm::Arm;
 use crate::embed::Embedder;
 use crate::fuse::{self, Fused};
-use crate::lexical::{Bits, Facts, Plan, Scored};
+use crate::lexical::{Bits, ByAddress, Facts, Plan, Scored};
 use crate::passage::{Arms, AudienceId, Explanation, Filter, Hit, Page, Query, Snippet};
 use crate::vectors::Among;
 use crate::{Index, analyze, embed, guarded, lexical, snippet};
@@ -188,7 +188,7 @@ impl Index {
             .chain(vectors.iter().flat_map(|v| &v.1))
             .map(|s| s.0);
         let facts = self.facts(searcher, found)?;
-        let mut cosines: HashMap<DocAddress, f32> = HashMap::new();
+        let mut cosines: ByAddress<f32> = ByAddress::default();
         if let (Some(arm), Some((vector, near))) = (&arm, &vectors) {
             cosines.extend(near.iter().copied());
             let missing: Vec<DocAddress> = lexical
@@ -337,7 +337,7 @@ impl Index {
         &self,
         searcher: &Searcher,
         addresses: impl Iterator<Item = DocAddress>,
-    ) -> Result<HashMap<DocAddress, Facts>> {
+    ) -> Result<ByAddress<Facts>> {
         let addresses: Vec<DocAddress> = addresses.collect();
         Ok(addresses
             .iter()
@@ -369,7 +369,7 @@ impl Index {
 }
 
 /// Returns the rows of the first candidates: those that are looked at twice.
-fn rows_of_first(fused: &[Fused], facts: &HashMap<DocAddress, Facts>) -> Vec<u64> {
+fn rows_of_first(fused: &[Fused], facts: &ByAddress<Facts>) -> Vec<u64> {
     let row = |f: &Fused| facts.get(&f.address).map_or(u64::MAX, |f| f.row);
     fused.iter().take(fuse::FIRST).map(row).collect()
 }
@@ -379,8 +379,8 @@ fn widened(
     arm: &Arm,
     vector: &[f32],
     fused: &[Fused],
-    facts: &HashMap<DocAddress, Facts>,
-) -> Option<HashMap<DocAddress, f32>> {
+    facts: &ByAddress<Facts>,
+) -> Option<ByAddress<f32>> {
     let row = |f: &Fused| facts.get(&f.address).map_or(u64::MAX, |f| f.row);
     let best: Vec<&Fused> = fused
         .iter()

@@ -21,8 +21,37 @@ const WINDOW_WORDS: usize = 30;
 // A snippet is shown from what fits on a screen; nobody reads the 40th page of a log for one line.
 const LONGEST_TEXT: usize = 40_000;
 
+/// The first two bytes of what is wanted, one bit each: nearly every word of a text is told apart by them, without a stem.
+struct Beginnings(Box<[u64; 1024]>);
+
+impl Beginnings {
+    fn of(wanted: &Wanted) -> Beginnings {
+        let mut bits = Box::new([0; 1024]);
+        for text in wanted.terms.keys().chain(&wanted.prefixes) {
+            let at = Beginnings::place(text);
+            bits[at / 64] |= 1 << (at % 64);
+        }
+        Beginnings(bits)
+    }
+
+    fn place(text: &str) -> usize {
+        let mut bytes = text.bytes().map(usize::from);
+        bytes.next().unwrap_or(0) << 8 | bytes.next().unwrap_or(0)
+    }
+
+    fn has(&self, text: &str) -> bool {
+        let at = Beginnings::place(text);
+        self.0[at / 64] >> (at % 64) & 1 == 1
+    }
+}
+
 impl Wanted {
-    fn weight(&self, token: &Token) -> f32 {
+    fn weight(&self, token: &Token, beginnings: &Beginnings) -> f32 {
+        // Stemmers change how words end. A prefix of one letter has no second byte, and is looked for below.
+        let short = self.prefixes.iter().any(|p| p.len() < 2);
+        if !short && !beginnings.has(&token.text) {
+            return 0.0;
+        }
         if let Some(weight) = self.terms.get(&token.text) {
             return *weight;
         }
@@ -46,14 +75,15 @@ impl Wanted {
 
 /// Returns the window of a text that covers most of what is wanted; the beginning when nothing matches.
 pub(crate) fn snippet(text: &str, wanted: &Wanted) -> Snippet {
-    let whole = printable(text);
-    let region = focus(&whole, wanted);
-    let (begun, ended) = (region.start == 0, region.end == whole.len());
-    let text = &whole[region];
+    let text = &text[..ceil(text, LONGEST_TEXT)];
+    let region = focus(text, wanted);
+    let (begun, ended) = (region.start == 0, region.end == text.len());
+    let text = &printable(&text[region]);
+    let beginnings = Beginnings::of(wanted);
     let tokens: Vec<(Token, f32)> = analyze::tokens(text)
         .into_iter()
         .map(|t| {
-            let w = wanted.weight(&t);
+            let w = wanted.weight(&t, &beginnings);
             (t, w)
         })
         .collect();
@@ -155,7 +185,7 @@ fn focus(text: &str, wanted: &Wanted) -> Range<usize> {
     let space = |at: usize| {
         bytes[..at]
             .iter()
-            .rposition(|b| *b == b' ')
+            .rposition(u8::is_ascii_whitespace)
             .map_or(0, |i| i + 1)
     };
     let start = if best.1 <= 200 {

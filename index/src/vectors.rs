@@ -5,6 +5,8 @@
 //! are numbered by *rows* that never move; the full-text index says which row is whose, so a row without a passage is garbage
 //! and a crash between the two files leaves nothing that could be found.
 
+mod kernel;
+
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use tantivy::{DocAddress, DocId};
 
 use crate::lexical::Bits;
 use crate::passage::{Passage, Query};
+use crate::vectors::kernel::{differing, dot};
 
 /// A passage as a vector store sees it.
 pub(crate) struct Point<'a> {
@@ -69,7 +72,11 @@ pub(crate) trait VectorStore: Send + Sync {
 const ROWS: usize = 1024;
 const HEADER: usize = 4096;
 /// Below this many candidates everything is compared exactly; above it signs choose who is.
-const COARSE_FROM: usize = 24_000;
+const COARSE_FROM: usize = 8_000;
+/// From here on, how far the choice reaches is found out from a sample.
+const SAMPLE_FROM: usize = 200_000;
+/// The distance of whom nobody may find.
+const FAR: u16 = u16::MAX;
 const MAGIC: &[u8; 8] = b"DBVEC\0\x01\n";
 
 /// The flat store.
@@ -334,12 +341,6 @@ impl Flat {
         Some(dot(&asked.values, &bytes[at..at + self.dims]) as f32 * asked.scale * scale)
     }
 
-    fn distance(&self, blocks: &[Arc<Block>], asked: &Asked, row: u32) -> Option<u32> {
-        let bytes = blocks.get(row as usize / ROWS)?.bytes();
-        let at = row as usize % ROWS * self.dims / 8;
-        Some(hamming(&asked.signs, &bytes[at..at + self.dims / 8]))
-    }
-
     /// Returns a cheap first choice: the rows whose signs agree most, in index order.
     fn coarse(
         &self,
@@ -348,29 +349,86 @@ impl Flat {
         among: &Among<'_>,
         wanted: usize,
     ) -> Vec<(u32, DocId, u32)> {
-        let mut distances: Vec<(u32, DocId, u32, u16)> = Vec::new();
+        let count: usize = among.segments.iter().map(|s| s.1.count).sum();
+        // The reach is a guess anyway, and an eighth of many is enough to make it.
+        let sample = if count > SAMPLE_FROM { 8 } else { 1 };
         let mut histogram = vec![0usize; self.dims + 1];
-        for (ord, (rows, bits)) in among.segments.iter().enumerate() {
-            distances.reserve(bits.count);
-            for doc in bits.iter() {
-                let row = rows[doc as usize];
-                if let Some(distance) = self.distance(blocks, asked, row) {
-                    histogram[distance as usize] += 1;
-                    distances.push((ord as u32, doc, row, distance as u16));
+        let mut seen = 0;
+        let distances: Vec<Vec<u16>> = among
+            .segments
+            .iter()
+            .map(|(rows, bits)| {
+                let mut distances = vec![FAR; rows.len()];
+                for (n, (word, docs)) in bits.words().zip(rows.chunks(64)).enumerate() {
+                    let out = &mut distances[n * 64..n * 64 + docs.len()];
+                    self.agreement(blocks, asked, word, docs, out);
+                    if n % sample == 0 && word != 0 {
+                        for distance in out.iter().filter(|d| **d != FAR) {
+                            histogram[usize::from(*distance)] += 1;
+                            seen += 1;
+                        }
+                    }
                 }
-            }
-        }
+                distances
+            })
+            .collect();
+        let wanted = wanted as f64 * seen as f64 / count.max(1) as f64;
         let mut taken = 0;
         let reach = histogram.iter().position(|n| {
             taken += n;
-            taken >= wanted
+            taken as f64 >= wanted
         });
         let reach = reach.unwrap_or(self.dims) as u16;
-        distances
-            .into_iter()
-            .filter(|d| d.3 <= reach)
-            .map(|d| (d.0, d.1, d.2))
-            .collect()
+        let mut chosen = Vec::new();
+        for (ord, (distances, (rows, _))) in distances.iter().zip(&among.segments).enumerate() {
+            for (n, chunk) in distances.chunks(64).enumerate() {
+                if chunk.iter().map(|d| u16::from(*d <= reach)).sum::<u16>() == 0 {
+                    continue;
+                }
+                for (i, _) in chunk.iter().enumerate().filter(|d| *d.1 <= reach) {
+                    let doc = n * 64 + i;
+                    chosen.push((ord as u32, doc as DocId, rows[doc]));
+                }
+            }
+        }
+        chosen
+    }
+
+    /// Finds in how many signs up to 64 passages differ from the question; `word` says which of them may be found.
+    fn agreement(
+        &self,
+        blocks: &[Arc<Block>],
+        asked: &Asked,
+        word: u64,
+        rows: &[u32],
+        out: &mut [u16],
+    ) {
+        let bytes = self.dims / 8;
+        let signs = |row: u32, count: usize| {
+            let at = row as usize % ROWS * bytes;
+            blocks
+                .get(row as usize / ROWS)
+                .map(|block| &block.bytes()[at..at + count * bytes])
+        };
+        // Passages mostly lie in the order they came in, and neighbors are compared in one go.
+        let first = rows[0];
+        let together = word == u64::MAX
+            && first as usize % ROWS + 64 <= ROWS
+            && rows.iter().zip(first..).all(|(row, n)| *row == n);
+        if together {
+            if let Some(signs) = signs(first, 64) {
+                differing(&asked.signs, signs, out);
+            }
+            return;
+        }
+        let mut word = word;
+        while word != 0 {
+            let i = word.trailing_zeros() as usize;
+            word &= word - 1;
+            if let Some(signs) = signs(rows[i], 1) {
+                differing(&asked.signs, signs, &mut out[i..=i]);
+            }
+        }
     }
 }
 
@@ -406,7 +464,7 @@ impl VectorStore for Flat {
             }
         };
         if count > COARSE_FROM && !among.query.exact {
-            let wanted = (count / 50).max(limit * 8).max(2_000);
+            let wanted = ((count as f64).sqrt() as usize * 15).max(limit * 8);
             for (ord, doc, row) in self.coarse(&blocks, &asked, among, wanted) {
                 if let Some(cosine) = self.cosine(&blocks, &asked, row) {
                     offer(DocAddress::new(ord, doc), cosine);
@@ -454,53 +512,4 @@ impl VectorStore for Flat {
         };
         rows.iter().map(one).collect()
     }
-}
-
-fn dot(asked: &[i16], values: &[u8]) -> i32 {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has just said that it knows these instructions.
-        return unsafe { dot_avx2(asked, values) };
-    }
-    dot_plain(asked, values)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn dot_avx2(asked: &[i16], values: &[u8]) -> i32 {
-    dot_plain(asked, values)
-}
-
-#[inline(always)]
-fn dot_plain(asked: &[i16], values: &[u8]) -> i32 {
-    asked
-        .iter()
-        .zip(values)
-        .map(|(a, v)| i32::from(*a) * i32::from(*v as i8))
-        .sum()
-}
-
-fn hamming(asked: &[u64], signs: &[u8]) -> u32 {
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("popcnt") {
-        // SAFETY: the processor has just said that it knows this instruction.
-        return unsafe { hamming_popcnt(asked, signs) };
-    }
-    hamming_plain(asked, signs)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "popcnt")]
-fn hamming_popcnt(asked: &[u64], signs: &[u8]) -> u32 {
-    hamming_plain(asked, signs)
-}
-
-#[inline(always)]
-fn hamming_plain(asked: &[u64], signs: &[u8]) -> u32 {
-    let (words, _) = signs.as_chunks::<8>();
-    asked
-        .iter()
-        .zip(words)
-        .map(|(a, s)| (a ^ u64::from_le_bytes(*s)).count_ones())
-        .sum()
 }

@@ -48,6 +48,11 @@ impl Bits {
         })
     }
 
+    /// Returns the bits, 64 passages at a time.
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        self.words.iter().copied()
+    }
+
     /// Returns the first passage from a number on.
     pub fn next(&self, from: DocId) -> Option<DocId> {
         let at = from as usize / 64;

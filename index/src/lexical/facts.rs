@@ -1,6 +1,7 @@
 //! What is known of a passage beside its text, read from columns.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use anyhow::Result;
 use tantivy::schema::IndexRecordOption;
@@ -8,6 +9,29 @@ use tantivy::{DocAddress, DocSet, Searcher, SegmentReader, TERMINATED, Term};
 
 use super::Lexical;
 use super::allowed::{Bits, blocks};
+
+/// Something known of each of many passages. Nobody outside chooses addresses, so that a plain hash will do.
+pub(crate) type ByAddress<T> = HashMap<DocAddress, T, BuildHasherDefault<Mixed>>;
+
+/// The hash of an address: its two numbers, mixed.
+#[derive(Default)]
+pub(crate) struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0.rotate_left(32) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
 
 /// What ranking needs to know of a passage beside its scores.
 #[derive(Clone, Copy, Debug)]
