@@ -4,13 +4,18 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use daybrief_index::eval::{self as judged, Asking};
-use daybrief_index::{Arms, Index, Options};
+use daybrief_index::{Arms, Index, Options, Rescorer};
 
 use super::{Global, output};
+use crate::clock::Clock;
+use crate::embedding::EmbeddingConfig;
+use crate::http::{self, Http};
 use crate::text::conversations::measure::evaluate_conversations;
 
 mod words;
@@ -51,6 +56,17 @@ enum What {
         /// Ask the short form of each question alone, and as if it stood for no ticket.
         #[arg(long)]
         short: bool,
+        /// A model behind an OpenAI-compatible endpoint that places the first fifty anew: its address up to and with `/v1`.
+        #[arg(long, value_name = "URL")]
+        embeddings: Option<String>,
+        /// The name by which the endpoint knows the model.
+        #[arg(
+            long,
+            value_name = "NAME",
+            requires = "embeddings",
+            default_value = "default"
+        )]
+        model: String,
     },
     /// The checks of a model's words, on a folder of threads with summaries and of meetings with cited answers.
     Words {
@@ -92,12 +108,15 @@ impl Eval {
                 out,
                 arms,
                 short,
+                embeddings,
+                model,
             } => {
                 let asking = Asking {
                     arms: arms.into(),
                     short,
                 };
-                search(&sets, out.as_deref(), asking, global.json)
+                let rescorer = embeddings.map(|url| rescorer(url, model)).transpose()?;
+                search(&sets, out.as_deref(), asking, rescorer, global.json)
             }
         }?;
         Ok(ExitCode::SUCCESS)
@@ -156,7 +175,34 @@ fn conversations(threads: &Path, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-fn search(sets: &[PathBuf], out: Option<&Path>, asking: Asking, as_json: bool) -> Result<()> {
+/// Returns the model behind an endpoint. Nobody waits for an answer here, so that a slow one gets its time.
+fn rescorer(base_url: String, model: String) -> Result<Rescorer> {
+    let http = Http::new(
+        http::Options {
+            patience: Duration::from_secs(600),
+            ..http::Options::default()
+        },
+        Clock::System,
+    );
+    let config = EmbeddingConfig {
+        base_url: Some(base_url),
+        model,
+        requests_per_minute: 60_000,
+        ..EmbeddingConfig::default()
+    };
+    let endpoint = config.endpoint(&http)?;
+    Ok(Rescorer(Arc::new(
+        endpoint.context("there is no endpoint")?,
+    )))
+}
+
+fn search(
+    sets: &[PathBuf],
+    out: Option<&Path>,
+    asking: Asking,
+    rescorer: Option<Rescorer>,
+    as_json: bool,
+) -> Result<()> {
     if let Some(folder) = out.filter(|_| sets.len() > 1) {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -171,8 +217,12 @@ fn search(sets: &[PathBuf], out: Option<&Path>, asking: Asking, as_json: bool) -
             .and_then(|name| name.to_str())
             .unwrap_or("set");
         let set = judged::read(dir).with_context(|| format!("in {}", dir.display()))?;
-        let index = Index::in_memory(Options::default());
+        let index = Index::in_memory(Options {
+            rescorer: rescorer.clone(),
+            ..Options::default()
+        });
         judged::fill(&index, &set)?;
+        while index.has_model() && index.embed_more(256)?.left > 0 {}
         let mut file: Box<dyn Write> = match out {
             None => Box::new(std::io::sink()),
             Some(file) if sets.len() == 1 => Box::new(create(file)?),

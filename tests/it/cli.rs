@@ -94,6 +94,76 @@ fn a_second_sync_stores_nothing_twice_and_search_respects_the_asker() {
 }
 
 #[test]
+fn search_finds_what_is_like_a_ticket_and_prefers_the_recent_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("daybrief.toml");
+    std::fs::write(
+        &config,
+        "[connectors.tracker]\ntype = \"tickets\"\npath = \"t.jsonl\"\n[members.ana]\nhandles = { tracker = \"ana\" }\n",
+    )
+    .unwrap();
+    let ticket = |id: &str, day: &str, title: &str, body: &str| {
+        format!(
+            "{{\"id\":\"{id}\",\"created_at\":\"{day}T10:00:00Z\",\"title\":\"{title}\",\"body\":\"{body}\",\"reporter\":\"ana\"}}\n"
+        )
+    };
+    let tickets = [
+        ticket(
+            "A-1",
+            "2026-11-20",
+            "Login fails after an hour",
+            "The refresh token expires and nobody renews it",
+        ),
+        ticket(
+            "A-2",
+            "2026-11-21",
+            "Sessions end too early",
+            "Login asks again because the token expires",
+        ),
+        ticket(
+            "A-3",
+            "2026-11-21",
+            "The printer jams",
+            "Paper sticks in the second tray",
+        ),
+        ticket(
+            "A-4",
+            "2026-01-10",
+            "Backup drill",
+            "We restored the backup in the drill",
+        ),
+        ticket(
+            "A-5",
+            "2026-11-22",
+            "Backup drill",
+            "We restored the backup in the drill",
+        ),
+    ];
+    std::fs::write(dir.path().join("t.jsonl"), tickets.concat()).unwrap();
+    let run = |args: &[&str]| daybrief(&[&["--config", config.to_str().unwrap()], args].concat());
+    assert!(run(&["sync"]).status.success());
+    let found = |args: &[&str]| -> Vec<String> {
+        let output = run(&[&["search", "--json", "--as", "ana"], args].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout)
+            .lines()
+            .map(|line| {
+                let at = line.find("A-").expect("a hit names its ticket");
+                line[at..at + 3].to_string()
+            })
+            .collect()
+    };
+    let like = found(&["--like", "A-1"]);
+    assert_eq!(like.first().map(String::as_str), Some("A-2"), "{like:?}");
+    assert!(!like.contains(&"A-1".to_string()), "{like:?}");
+    assert_eq!(found(&["backup", "drill"])[..2], ["A-4", "A-5"]);
+    assert_eq!(found(&["backup", "drill", "--recent"])[..2], ["A-5", "A-4"]);
+    let unknown = run(&["search", "--like", "A-9"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("there is no ticket A-9 that you may read"));
+}
+
+#[test]
 fn broken_items_are_named_and_the_rest_is_loaded() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(

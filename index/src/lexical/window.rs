@@ -257,3 +257,96 @@ impl List<'_> {
         Some(self.weight * (frequency / (frequency + factor)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::passage::{AudienceId, Query};
+    use crate::{Index, Op, Options, Passage, Seq};
+
+    /// A word that is the rarer the greater its number.
+    fn word(state: &mut u64) -> String {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let share = (*state >> 40) as f64 / (1u64 << 24) as f64;
+        format!("w{}", (300.0 * share.powi(3)) as usize)
+    }
+
+    fn line(state: &mut u64, count: usize) -> String {
+        (0..count).map(|_| word(state) + " ").collect()
+    }
+
+    #[test]
+    fn windows_find_what_summing_every_term_of_every_passage_finds() {
+        let index = Index::in_memory(Options {
+            vectors: false,
+            ..Options::default()
+        });
+        let mut state = 3;
+        let passage = |n: usize, state: &mut u64| Passage {
+            id: format!("p{n}"),
+            event: format!("e{n}"),
+            thread: format!("t{n}"),
+            connector: "chat".into(),
+            kind: "conversation".into(),
+            space: None,
+            title: line(state, 2),
+            text: line(state, 4 + n % 9),
+            context: String::new(),
+            authors: Vec::new(),
+            labels: Vec::new(),
+            status: None,
+            assignees: Vec::new(),
+            language: None,
+            audience: AudienceId(n as u64 % 100),
+            occurred_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        // More than a window in one segment, and a second segment with holes.
+        for (from, to) in [(0, super::WINDOW + 900), (10_000, 10_700)] {
+            let ops: Vec<Op> = (from..to)
+                .map(|n| Op::Put(passage(n, &mut state)))
+                .collect();
+            index.apply(&ops, Seq(to as u64)).unwrap();
+        }
+        let gone: Vec<Op> = (0..300)
+            .map(|n| Op::DeletePassage(format!("p{}", n * 7)))
+            .collect();
+        index.apply(&gone, Seq(20_000)).unwrap();
+        let lexical = &index.lexical;
+        let searcher = lexical.reader.searcher();
+        for (round, readable) in [100, 30, 3, 1].into_iter().cycle().take(16).enumerate() {
+            let query = Query::new(
+                line(&mut state, 1 + round * 3),
+                (0..readable).map(AudienceId),
+                10,
+            );
+            let allowed = lexical.allowed(&searcher, &query).unwrap();
+            let plan = lexical.plan(&searcher, &query).unwrap();
+            let all: Vec<_> = allowed
+                .iter()
+                .enumerate()
+                .flat_map(|(ord, bits)| bits.iter().map(move |doc| (ord as u32, doc)))
+                .map(|(ord, doc)| tantivy::DocAddress::new(ord, doc))
+                .collect();
+            let parts = lexical.score_parts(&searcher, &plan.clauses, &all).unwrap();
+            let sums: BTreeMap<_, f32> = all
+                .iter()
+                .zip(parts)
+                .map(|(address, parts)| (*address, parts.iter().map(|p| p.1).sum()))
+                .collect();
+            let mut slow: Vec<f32> = sums.values().copied().filter(|s| *s > 0.0).collect();
+            slow.sort_by(|a, b| b.total_cmp(a));
+            for most in [1, 20] {
+                let fast = lexical.best(&searcher, &plan, &allowed, most).unwrap();
+                assert_eq!(fast.len(), slow.len().min(most), "round {round}");
+                for ((address, score), expected) in fast.iter().zip(&slow) {
+                    let near = |a: f32, b: f32| (a - b).abs() <= 1e-4 * b.max(1.0);
+                    assert!(near(*score, sums[address]), "{score} {}", sums[address]);
+                    assert!(near(*score, *expected), "round {round}: {score} {expected}");
+                }
+            }
+        }
+    }
+}
