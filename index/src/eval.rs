@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Arms, AudienceId, Index, Op, Passage, Query, Recency, Seq};
+use crate::{Arms, AudienceId, Explanation, Index, Op, Passage, Query, Recency, Seq};
 
 /// Everyone in a judged set may read everything.
 const EVERYONE: AudienceId = AudienceId(1);
@@ -234,6 +234,56 @@ pub fn run(index: &Index, set: &Set, asking: Asking, out: &mut dyn Write) -> Res
         .filter(|q| !asked.contains(q.as_str()))
         .count();
     Ok(total.mean())
+}
+
+/// A set's questions with what was found for each, every part of every score kept: for weighing the parts anew.
+pub struct Explained {
+    found: Vec<Found>,
+}
+
+/// What one question found, and how relevant its documents are.
+struct Found {
+    hits: Vec<(String, Explanation)>,
+    judged: HashMap<String, u32>,
+}
+
+/// Asks every judged question as [`run`] does.
+pub fn explained(index: &Index, set: &Set) -> Result<Explained> {
+    let mut found = Vec::new();
+    for question in &set.questions {
+        if let Some(judged) = set.judged.get(&question.id) {
+            let asked = Query {
+                explain: true,
+                ..query(set, question, Asking::default())
+            };
+            let items = index.search(&asked)?.items.into_iter();
+            found.push(Found {
+                hits: items
+                    .map(|hit| (hit.passage.thread, hit.explanation.unwrap_or_default()))
+                    .collect(),
+                judged: judged.clone(),
+            });
+        }
+    }
+    Ok(Explained { found })
+}
+
+impl Explained {
+    /// Returns the measures of the same hits in the order of another score.
+    pub fn judged_by(&self, score: impl Fn(&Explanation) -> f32) -> Metrics {
+        let mut total = Metrics::default();
+        for found in &self.found {
+            let mut ranked: Vec<(f32, &str)> = found
+                .hits
+                .iter()
+                .map(|(id, parts)| (score(parts), id.as_str()))
+                .collect();
+            ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+            let ranked: Vec<&str> = ranked.into_iter().map(|r| r.1).collect();
+            total.add(&ranked, &found.judged);
+        }
+        total.mean()
+    }
 }
 
 impl Metrics {

@@ -360,6 +360,16 @@ mod tests {
         learn(&store, &index, vec![deleted]).await;
         assert_eq!(found(&store, &index, "bill"), "");
         assert_eq!(found(&store, &index, "journal"), "2 3");
+        // What is forgotten for its age is forgotten by the one after it too.
+        let before = jiff::Timestamp::from_second(1_790_000_000 + 4 * 60).unwrap();
+        let expired = store
+            .write(move |c| crate::store::retention::expire(c, &"office".into(), before, 9))
+            .await
+            .unwrap();
+        assert_eq!(expired, 1);
+        follow(&store, &index, &Roster::default(), |_, _| {}).unwrap();
+        assert_eq!(found(&store, &index, "journal"), "");
+        assert_eq!(found(&store, &index, "disk"), "2");
     }
 
     #[tokio::test]
