@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp, civil};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::ask::Answering;
 use crate::brief::Style;
@@ -31,7 +31,7 @@ use crate::roster::Roster;
 use crate::schedule;
 use crate::server::{self, ServerConfig};
 use crate::sinks::ChatSink;
-use crate::store::{Store, deliveries};
+use crate::store::{Store, deliveries, has_no_room, set_meta};
 
 pub mod desk;
 pub mod health;
@@ -59,6 +59,8 @@ const LONGEST_LOOK: Duration = Duration::from_secs(60);
 const WORDS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// How long a briefing that could not be made is left alone.
 const HELD_BACK: SignedDuration = SignedDuration::from_mins(5);
+/// How long a store without room is left alone.
+const FULL_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// How long a hint waits for others.
 const AFTER_HINT: Duration = Duration::from_secs(1);
 /// The shortest sleep, so that nothing that is due for ever keeps the machine busy.
@@ -137,6 +139,8 @@ pub struct Daemon<S> {
     settled: BTreeMap<MemberId, civil::Date>,
     /// Briefings that could not be made, why, and until when they are left alone.
     held: BTreeMap<MemberId, (String, Timestamp)>,
+    /// Whether the store has no room, so that it is logged once.
+    is_full: bool,
     /// Whether the index could not follow the log.
     is_index_behind: bool,
     /// The configured embedding model at work, beside everything else.
@@ -196,6 +200,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             heard_last: None,
             settled: BTreeMap::new(),
             held: BTreeMap::new(),
+            is_full: false,
             is_index_behind: false,
             embedding: None,
             is_model_silent: false,
@@ -251,7 +256,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
     pub async fn run(&mut self) -> Result<()> {
         self.say_started();
         while !self.token.is_cancelled() {
-            let next = self.step().await?;
+            let next = self.step_or_wait().await?;
             let wait =
                 Duration::try_from(next.duration_since(self.clock.now())).unwrap_or(Duration::ZERO);
             tokio::select! {
@@ -268,6 +273,48 @@ impl<S: ChatSink + Clone> Daemon<S> {
         }
         info!("Stopped");
         Ok(())
+    }
+
+    /// Does what is due now, as [`Daemon::step`] does. A store without room ends nothing: it is said once, and tried again
+    /// soon. What was read and not stored is read again, and what was sent and not settled is looked for.
+    ///
+    /// # Errors
+    /// When the store fails in another way.
+    pub async fn step_or_wait(&mut self) -> Result<Timestamp> {
+        let stepped = match self.is_full {
+            // As long as nothing can be written nobody is asked for anything.
+            true => self.try_room().await,
+            false => Ok(()),
+        };
+        let stepped = match stepped {
+            Ok(()) => self.step().await,
+            Err(error) => Err(error),
+        };
+        match stepped {
+            Err(error) if has_no_room(&error) => {
+                if !std::mem::replace(&mut self.is_full, true) {
+                    self.health.is_full(true);
+                    error!(error = %format!("{error:#}"), "The store cannot be written: make room on the disk of the data folder; nothing is lost, and daybrief goes on by itself");
+                }
+                Ok(self.clock.now().checked_add(FULL_AGAIN)?)
+            }
+            Ok(next) => {
+                if std::mem::replace(&mut self.is_full, false) {
+                    self.health.is_full(false);
+                    info!("The store can be written again");
+                }
+                Ok(next)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a word into the store, to see whether it takes one.
+    async fn try_room(&self) -> Result<()> {
+        let now = self.clock.now().to_string();
+        self.store
+            .write(move |c| set_meta(c, "tried_at", &now))
+            .await
     }
 
     /// Does what is due now; returns when something is due next.

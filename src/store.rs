@@ -265,6 +265,16 @@ pub fn make_private(dir: &Path) -> std::io::Result<()> {
         .create(dir)
 }
 
+/// Returns whether something failed because the store has no room or its disk takes nothing, which a later try may find
+/// otherwise.
+pub fn has_no_room(error: &anyhow::Error) -> bool {
+    use rusqlite::ErrorCode::{DiskFull, ReadOnly, SystemIoFailure};
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(rusqlite::Error::SqliteFailure(failure, _))
+            if matches!(failure.code, DiskFull | ReadOnly | SystemIoFailure))
+    })
+}
+
 /// Returns a fact about the store itself.
 pub fn meta(c: &Connection, key: &str) -> Result<Option<String>> {
     Ok(

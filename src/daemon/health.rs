@@ -1,4 +1,4 @@
-//! Whether the daemon is ready: every source was asked once, and the index follows the log.
+//! Whether the daemon is ready: every source was asked once, the store takes what comes, and the index follows the log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ pub struct Health(Arc<State>);
 struct State {
     has_read: AtomicBool,
     is_followed: AtomicBool,
+    is_full: AtomicBool,
 }
 
 impl Health {
@@ -24,9 +25,16 @@ impl Health {
         self.0.is_followed.store(is_followed, Ordering::Relaxed);
     }
 
+    /// Notes whether the store has no room.
+    pub fn is_full(&self, is_full: bool) {
+        self.0.is_full.store(is_full, Ordering::Relaxed);
+    }
+
     /// Returns what is missing until the daemon is ready, in one plain sentence.
     pub fn what_is_missing(&self) -> Option<&'static str> {
-        if !self.0.has_read.load(Ordering::Relaxed) {
+        if self.0.is_full.load(Ordering::Relaxed) {
+            Some("the store has no room")
+        } else if !self.0.has_read.load(Ordering::Relaxed) {
             Some("the sources have not been read yet")
         } else if !self.0.is_followed.load(Ordering::Relaxed) {
             Some("the index is behind the log")

@@ -14,7 +14,7 @@ use crate::metrics;
 use crate::model::{Gap, Member};
 use crate::schedule;
 use crate::sinks::ChatSink;
-use crate::store::{deliveries, progress};
+use crate::store::{deliveries, has_no_room, progress};
 
 impl<S: ChatSink + Clone> Daemon<S> {
     /// Asks the model about what the next members will read, so that nobody waits for it at the start of their day.
@@ -122,6 +122,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 self.settled
                     .insert(member.id.clone(), schedule::work_date(member, now));
             }
+            Err(error) if has_no_room(&error) => return Err(error),
             Err(error) => self.hold_back(member, format!("{error:#}"), now).await?,
         }
         Ok(())

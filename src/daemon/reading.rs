@@ -15,7 +15,7 @@ use crate::ingest;
 use crate::metrics;
 use crate::model::{ConnectorId, Gap};
 use crate::sinks::ChatSink;
-use crate::store::{hooks, people, progress};
+use crate::store::{has_no_room, hooks, people, progress};
 
 impl<S: ChatSink + Clone> Daemon<S> {
     /// Reads sources side by side, each on its own.
@@ -52,7 +52,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             (id.clone(), read, source)
         });
         let readings = join_all(readings).await;
-        let mut events = 0;
+        let (mut events, mut full) = (0, None);
         for (id, read, source) in readings {
             self.sources
                 .extend(source.map(|source| (id.clone(), source)));
@@ -63,12 +63,17 @@ impl<S: ChatSink + Clone> Daemon<S> {
                         info!(connector = %id, "{id} can be read again");
                     }
                 }
+                // That is nothing about the source.
+                Ok(Err(error)) if has_no_room(&error) => full = Some(error),
                 Ok(Err(error)) => self.note_trouble(&id, format!("{error:#}"), false).await?,
                 Err(_) => {
                     let reason = format!("it was not read to its end within {limit_secs} s");
                     self.note_trouble(&id, reason, true).await?;
                 }
             }
+        }
+        if let Some(error) = full {
+            return Err(error);
         }
         self.read_at = Some(self.clock.now());
         if is_all {

@@ -1,5 +1,6 @@
 //! A small world: sources written by the test, a simulated clock, a sink that remembers, and everything else real.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -128,6 +129,8 @@ pub struct World {
     /// The server that the daemon asks for words, and its table.
     pub model: Option<(Fake, LlmConfig)>,
     daemon: Option<Daemon<Memory>>,
+    /// The running daemon's own store.
+    running: RefCell<Option<Store>>,
     runtime: tokio::runtime::Runtime,
     is_checked: bool,
 }
@@ -150,6 +153,7 @@ impl World {
             began: at(now),
             model: None,
             daemon: None,
+            running: RefCell::default(),
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             is_checked: false,
         }
@@ -323,6 +327,7 @@ impl World {
             configured: roster.members.clone(),
             sink_of: Box::new(move |_| Ok(sink.clone())),
         });
+        self.running.replace(Some(store.clone()));
         let parts = Parts {
             connectors: config.connectors,
             base: config.base,
@@ -367,7 +372,7 @@ impl World {
         let mut daemon = self.daemon.take().unwrap_or_else(|| self.start());
         loop {
             self.write_sources();
-            let next = self.runtime.block_on(daemon.step()).unwrap();
+            let next = self.runtime.block_on(daemon.step_or_wait()).unwrap();
             assert!(
                 next > self.clock.now(),
                 "the daemon wants to be called again at once"
@@ -394,6 +399,21 @@ impl World {
     /// The daemon dies as it stands; the next run starts a new one on the same folder.
     pub fn crash(&mut self) {
         self.daemon = None;
+    }
+
+    /// The disk of the running daemon's store is full, or has room again.
+    pub fn fill_disk(&self, is_full: bool) {
+        let store = self.running.borrow().clone().expect("the world has run");
+        let filled = store.write_now(|c| {
+            let pages: u64 = c.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            let most = if is_full { pages } else { 1 << 30 };
+            Ok(
+                c.query_row(&format!("PRAGMA max_page_count = {most}"), [], |row| {
+                    row.get::<_, u64>(0)
+                })?,
+            )
+        });
+        assert!(filled.unwrap() > 0);
     }
 
     pub fn store(&self) -> Store {
