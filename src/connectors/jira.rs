@@ -6,6 +6,7 @@
 //! Jira calls out by itself.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -24,6 +25,7 @@ mod deliver;
 mod gather;
 pub mod hooks;
 pub mod normalize;
+mod oauth;
 mod people;
 mod place;
 pub mod wiki;
@@ -34,9 +36,10 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-use api::{Client, Deployment};
+use api::{Access, Client, Deployment};
 use comments::Comments;
 use gather::Gatherer;
+use oauth::OAuth;
 
 /// `type = "jira"`: projects.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +56,16 @@ pub struct JiraConfig {
     pub token_env: Option<String>,
     /// A file that holds it instead, relative to the config; it is read again at every opening.
     pub token_file: Option<PathBuf>,
+    /// The client id of an OAuth app of Cloud, in place of a token.
+    pub client_id: Option<String>,
+    /// The environment variable that holds the app's client secret.
+    pub client_secret_env: Option<String>,
+    /// A file that holds it instead.
+    pub client_secret_file: Option<PathBuf>,
+    /// A file with the app's refresh token. It is written to: each use makes a new one.
+    pub refresh_token_file: Option<PathBuf>,
+    /// Where refresh tokens are changed into access tokens.
+    pub token_url: String,
     /// The keys of the projects that are read; empty for all that the token's account sees.
     pub projects: Vec<String>,
     /// Who may read an issue that no security level narrows.
@@ -86,6 +99,11 @@ impl Default for JiraConfig {
             user: None,
             token_env: None,
             token_file: None,
+            client_id: None,
+            client_secret_env: None,
+            client_secret_file: None,
+            refresh_token_file: None,
+            token_url: oauth::TOKEN_URL.to_owned(),
             projects: Vec::new(),
             audience: Readers::default(),
             history_days: 180,
@@ -151,13 +169,6 @@ impl JiraConfig {
                 "user under [{table}]: Data Center takes a personal access token alone; leave it out"
             );
         }
-        let token = secret::named(
-            &table,
-            ("token_env", "token_file"),
-            self.token_env.as_deref(),
-            self.token_file.as_deref(),
-            base,
-        )?;
         let address = |key: &str, text: &str| {
             let text = format!("{}/", text.trim_end_matches('/'));
             Url::parse(&text)
@@ -168,15 +179,55 @@ impl JiraConfig {
             Some(api) => address("api_url", api)?,
             None => site,
         };
-        let credentials = (self.user.as_deref(), &token);
+        let access = self.access(&table, id, base, http)?;
         Ok(Client::new(
             http,
             &api,
             &self.site,
-            credentials,
+            access,
             self.deployment,
             id,
         ))
+    }
+
+    fn access(&self, table: &str, id: &ConnectorId, base: &Path, http: &Http) -> Result<Access> {
+        let (token_env, token_file) = (self.token_env.as_deref(), self.token_file.as_deref());
+        let Some(client_id) = &self.client_id else {
+            if self.refresh_token_file.is_some() {
+                bail!("[{table}] names a refresh token; add client_id and the client secret");
+            }
+            let keys = ("token_env", "token_file");
+            let token = secret::named(table, keys, token_env, token_file, base)?;
+            return Ok(Access::Token(self.user.clone(), token));
+        };
+        if token_env.is_some() || token_file.is_some() || self.user.is_some() {
+            bail!("[{table}] names both a token and an OAuth app; keep one");
+        }
+        if self.deployment == Deployment::DataCenter || self.api_url.is_none() {
+            bail!(
+                "client_id under [{table}] is for Cloud, through api_url = \"https://api.atlassian.com/ex/jira/CLOUD_ID\""
+            );
+        }
+        let Some(file) = &self.refresh_token_file else {
+            bail!(
+                "[{table}] names no refresh token: set refresh_token_file to a file that holds it"
+            );
+        };
+        let (env, secret_file) = (
+            self.client_secret_env.as_deref(),
+            self.client_secret_file.as_deref(),
+        );
+        let keys = ("client_secret_env", "client_secret_file");
+        Ok(Access::OAuth(Arc::new(OAuth {
+            http: http.clone(),
+            connector: id.clone(),
+            token_url: Url::parse(&self.token_url)
+                .with_context(|| format!("token_url under [{table}] is no address"))?,
+            client_id: client_id.clone(),
+            client_secret: secret::named(table, keys, env, secret_file, base)?,
+            file: base.join(file),
+            kept: Default::default(),
+        })))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Jira's REST API, of Cloud and of Data Center: how it is called, what it answers, and what its refusals mean for a person.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -10,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::oauth::OAuth;
 use crate::http::{
     Answer, Call, Effect, Http, HttpError, Method, Pace, Scope, StatusCode, Url, header,
 };
@@ -42,10 +44,45 @@ pub struct Client {
     api: Url,
     /// Where people read issues, without a slash at the end.
     site: String,
-    credentials: SecretString,
+    access: Access,
     id: ConnectorId,
     /// Which Jira it is.
     pub deployment: Deployment,
+}
+
+/// What lets calls in.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// A token that lasts, with the mail address that it belongs to; without one it is a bearer's.
+    Token(Option<String>, SecretString),
+    /// An app that people let in.
+    OAuth(Arc<OAuth>),
+}
+
+impl Access {
+    /// Returns what stands behind `Authorization:`, and the token in it where that can be changed for another.
+    async fn credentials(
+        &self,
+        refused: Option<&SecretString>,
+    ) -> Result<(SecretString, Option<SecretString>), JiraError> {
+        Ok(match self {
+            Access::Token(Some(user), token) => {
+                let pair = format!("{user}:{}", token.expose_secret());
+                let engine = base64::engine::general_purpose::STANDARD;
+                let basic = format!("Basic {}", engine.encode(pair));
+                (SecretString::from(basic), None)
+            }
+            Access::Token(None, token) => (bearer(token), None),
+            Access::OAuth(oauth) => {
+                let token = oauth.token(refused).await?;
+                (bearer(&token), Some(token))
+            }
+        })
+    }
+}
+
+fn bearer(token: &SecretString) -> SecretString {
+    SecretString::from(format!("Bearer {}", token.expose_secret()))
 }
 
 /// Why Jira gave nothing.
@@ -59,6 +96,28 @@ pub enum JiraError {
         "Jira does not accept the token: make a new one, put it where the config says, and check `user` (Cloud: the mail address that the token belongs to; Data Center: none)"
     )]
     BadToken,
+    /// An app is not let in any more.
+    #[error(
+        "Atlassian does not accept the refresh token of [connectors.{connector}] ({said}): check client_id and the client secret, let the app in again with the scope offline_access, and put the new refresh token into {file}"
+    )]
+    BadGrant {
+        /// The connector.
+        connector: String,
+        /// Where the refresh token stands.
+        file: String,
+        /// Atlassian's own word.
+        said: String,
+    },
+    /// The file of a refresh token cannot be read or written.
+    #[error(
+        "refresh_token_file under [connectors.{connector}]: {reason}; daybrief has to read it and to write the next token into it"
+    )]
+    NoGrant {
+        /// The connector.
+        connector: String,
+        /// Why.
+        reason: String,
+    },
     /// The token may not do this.
     #[error("the token's account may not {operation} {place} ({said})")]
     Forbidden {
@@ -96,29 +155,20 @@ impl JiraError {
 }
 
 impl Client {
-    /// Returns a client. `user` is the mail address that a Cloud token belongs to; without one the token is a bearer's.
+    /// Returns a client.
     pub fn new(
         http: &Http,
         api: &Url,
         site: &str,
-        (user, token): (Option<&str>, &SecretString),
+        access: Access,
         deployment: Deployment,
         id: &ConnectorId,
     ) -> Client {
-        let token = token.expose_secret();
-        let credentials = match user {
-            Some(user) => {
-                let pair = format!("{user}:{token}");
-                let engine = base64::engine::general_purpose::STANDARD;
-                format!("Basic {}", engine.encode(pair))
-            }
-            None => format!("Bearer {token}"),
-        };
         Client {
             http: http.clone(),
             api: api.clone(),
             site: site.trim_end_matches('/').to_owned(),
-            credentials: SecretString::from(credentials),
+            access,
             id: id.clone(),
             deployment,
         }
@@ -167,7 +217,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        self.send(self.call(operation, &Method::GET, url, READS)?)
+        self.send(self.call(operation, &Method::GET, url, READS))
             .await
     }
 
@@ -181,7 +231,7 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> Result<T, JiraError> {
-        let call = self.call(operation, &Method::POST, self.address(path)?, READS)?;
+        let call = self.call(operation, &Method::POST, self.address(path)?, READS);
         let call = call.with_json(Method::POST, body);
         Ok(self.send(call).await?.json(operation)?)
     }
@@ -197,7 +247,7 @@ impl Client {
         path: &str,
         body: &Value,
     ) -> Result<Value, JiraError> {
-        let mut call = self.call(operation, &method, self.address(path)?, WRITES)?;
+        let mut call = self.call(operation, &method, self.address(path)?, WRITES);
         call.method = method.clone();
         if !body.is_null() {
             call = call.with_json(method, body);
@@ -222,22 +272,29 @@ impl Client {
     }
 
     /// Jira limits each method of each address apart: one that is too busy holds up no other.
-    fn call(
-        &self,
-        operation: &str,
-        method: &Method,
-        url: Url,
-        pace: Pace,
-    ) -> Result<Call, JiraError> {
+    fn call(&self, operation: &str, method: &Method, url: Url, pace: Pace) -> Call {
         let scope = Scope::new(format!("{}/{method} {operation}", self.id), pace);
-        let call = Call::get(self.id.as_str(), operation, scope, url)
-            .header(header::ACCEPT, "application/json");
-        Ok(call.credentials(self.credentials.expose_secret())?)
+        Call::get(self.id.as_str(), operation, scope, url)
+            .header(header::ACCEPT, "application/json")
+    }
+
+    /// Sends a call with what lets it in. An access token that is refused is replaced once: what was refused was not carried
+    /// out, so that even a write may go again.
+    async fn let_in(&self, call: Call) -> Result<Answer, JiraError> {
+        let (credentials, token) = self.access.credentials(None).await?;
+        let first = call.clone().credentials(credentials.expose_secret())?;
+        let answer = self.http.send(first).await?;
+        if answer.status != StatusCode::UNAUTHORIZED || token.is_none() {
+            return Ok(answer);
+        }
+        let (credentials, _) = self.access.credentials(token.as_ref()).await?;
+        let again = call.credentials(credentials.expose_secret())?;
+        Ok(self.http.send(again).await?)
     }
 
     async fn send(&self, call: Call) -> Result<Answer, JiraError> {
         let (operation, place) = (call.operation.to_string(), place_of(&call.url));
-        let answer = self.http.send(call).await?;
+        let answer = self.let_in(call).await?;
         let said = || said_by(&answer);
         // A token that has run out reads as nobody, who sees nothing and is told nothing.
         let is_nobody = answer

@@ -59,12 +59,49 @@ pub struct Site {
     pub faults: VecDeque<(&'static str, Fault)>,
     /// Every call: method, path and query, and the body.
     pub calls: Vec<(String, Value)>,
+    /// When there is one, only its access tokens are good.
+    pub app: Option<OAuthApp>,
     /// What is left of the listings that were begun, by token.
     tokens: BTreeMap<String, Vec<Value>>,
     /// At this search of all, this issue changes first.
     pub change_at_search: Option<(usize, u64)>,
     searches: usize,
     next_id: u64,
+}
+
+/// An app that people let in, with one refresh token at a time.
+pub struct OAuthApp {
+    pub refresh_token: String,
+    pub access_token: String,
+    /// For how many calls an access token is good.
+    pub calls_each: usize,
+    pub left: usize,
+    pub minted: usize,
+}
+
+impl OAuthApp {
+    /// Changes the present refresh token into the next one; an older one ends everything.
+    fn change(&mut self, asked: &Value) -> Result<Value, u16> {
+        let is_ours = asked["grant_type"] == "refresh_token"
+            && asked["client_id"] == "app"
+            && asked["client_secret"] == "geheim-app";
+        if !is_ours || asked["refresh_token"] != self.refresh_token.as_str() {
+            return Err(403);
+        }
+        self.minted += 1;
+        self.refresh_token = format!("geheim-refresh-{}", self.minted);
+        self.access_token = format!("geheim-access-{}", self.minted);
+        self.left = self.calls_each;
+        Ok(
+            json!({ "access_token": self.access_token, "refresh_token": self.refresh_token, "expires_in": 3600, "token_type": "Bearer" }),
+        )
+    }
+
+    fn lets_in(&mut self, bearer: &str) -> bool {
+        let is_good = self.left > 0 && bearer == format!("Bearer {}", self.access_token);
+        self.left -= usize::from(is_good);
+        is_good
+    }
 }
 
 #[derive(Clone)]
@@ -93,6 +130,7 @@ impl Fake {
             denied: BTreeSet::new(),
             faults: VecDeque::new(),
             calls: Vec::new(),
+            app: None,
             tokens: BTreeMap::new(),
             change_at_search: None,
             searches: 0,
@@ -255,10 +293,24 @@ async fn answer(
         )
             .into_response()
     };
-    if headers
-        .get("authorization")
-        .is_none_or(|value| value != expected.as_str())
-    {
+    if let (Some(app), "/oauth/token") = (&mut site.app, uri.path()) {
+        return match app.change(&body) {
+            Ok(told) => axum::Json(told).into_response(),
+            Err(_) => {
+                let told = json!({ "error": "invalid_grant", "error_description": "Unknown or invalid refresh token." });
+                (StatusCode::FORBIDDEN, axum::Json(told)).into_response()
+            }
+        };
+    }
+    let told = headers.get("authorization");
+    let told = told
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let is_let_in = match &mut site.app {
+        Some(app) => app.lets_in(told),
+        None => told == expected,
+    };
+    if !is_let_in {
         return refuse(StatusCode::UNAUTHORIZED, "who are you?");
     }
     let at = site
