@@ -27,6 +27,13 @@ pub fn is_limited(answer: &Answer) -> bool {
     }
 }
 
+/// Returns whether a limit is used up that all calls of a connector share, not only those of the scope: Jira's points of an
+/// hour. Its other limits are those of one method of one address, or of writes to one issue.
+pub fn is_shared(answer: &Answer) -> bool {
+    let reason = answer.header("ratelimit-reason").unwrap_or_default();
+    reason.trim().to_ascii_lowercase().starts_with("jira-quota")
+}
+
 /// Returns for how long the server wants no further calls; `None` when it does not say or does not mind.
 pub fn pause_of(answer: &Answer, now: Timestamp) -> Option<Duration> {
     let now = server_time(answer).unwrap_or(now);

@@ -25,6 +25,8 @@ const QUICK: Pace = Pace {
 /// What the scripted transport does with one attempt.
 enum Turn {
     Say(u16, &'static [(&'static str, &'static str)]),
+    /// 429 for half a minute, for Jira's reason.
+    Limited(&'static str),
     Break,
     Hang,
 }
@@ -46,6 +48,14 @@ fn scripted(turns: Vec<Turn>, options: Options) -> (Http, Attempts) {
                     status: StatusCode::from_u16(status).unwrap(),
                     headers: pairs
                         .iter()
+                        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                        .collect(),
+                    body: Bytes::new(),
+                }),
+                Turn::Limited(reason) => Ok(Answer {
+                    status: StatusCode::TOO_MANY_REQUESTS,
+                    headers: [("retry-after", "30"), ("ratelimit-reason", reason)]
+                        .into_iter()
                         .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
                         .collect(),
                     body: Bytes::new(),
@@ -132,6 +142,41 @@ async fn a_pause_is_kept_by_every_call_of_the_scope_and_by_no_other() {
     let (first, (second, third)) = tokio::join!(first, others);
     assert!(first.is_ok() && second.is_ok() && third.is_ok());
     assert_eq!(*seen.lock().unwrap(), [0, 1_000, 30_000, 30_000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn points_of_an_hour_that_are_used_up_pause_every_scope_of_the_connector_and_a_burst_does_not()
+ {
+    for (reason, is_shared) in [
+        ("jira-quota-global-based", true),
+        ("jira-quota-tenant-based", true),
+        ("jira-burst-based", false),
+        ("jira-per-issue-on-write", false),
+    ] {
+        let turns = vec![
+            Turn::Limited(reason),
+            Say(200, &[]),
+            Say(200, &[]),
+            Say(200, &[]),
+        ];
+        let (http, seen) = scripted(turns, Options::default());
+        let (mut elsewhere, mut another) = (call(Effect::Read), call(Effect::Read));
+        elsewhere.scope.name = "office/other".into();
+        another.scope.name = "hall".into();
+        another.connector = "hall".into();
+        let others = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::join!(http.send(elsewhere), http.send(another))
+        };
+        let (first, (second, third)) = tokio::join!(http.send(call(Effect::Read)), others);
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
+        let begun = seen.lock().unwrap().clone();
+        let expected = match is_shared {
+            true => [0, 1_000, 30_000, 30_000],
+            false => [0, 1_000, 1_000, 30_000],
+        };
+        assert_eq!(begun, expected, "{reason}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

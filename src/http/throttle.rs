@@ -122,6 +122,9 @@ where
                     "The server asks for a pause"
                 );
                 with.pause(&key, &call, pause);
+                if limits::is_shared(&answer) {
+                    with.pause(&shared(&call), &call, pause);
+                }
             }
             Ok(answer)
         })
@@ -138,7 +141,9 @@ impl ThrottleLayer {
         // While this one waited, another may have been told to pause.
         loop {
             let now = Instant::now();
-            let until = self.lane(key, call, |lane| lane.paused_until);
+            let until = self
+                .lane(key, call, |lane| lane.paused_until)
+                .max(self.lane(&shared(call), call, |lane| lane.paused_until));
             let Some(until) = until.filter(|until| *until > now) else {
                 return Ok(());
             };
@@ -170,6 +175,11 @@ impl ThrottleLayer {
         });
         act(lane)
     }
+}
+
+/// Returns the key of what all calls of a connector to a host share.
+fn shared(call: &Call) -> (String, Arc<str>) {
+    (call.host(), format!("{} as a whole", call.connector).into())
 }
 
 impl Lane {
