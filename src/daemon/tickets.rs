@@ -79,3 +79,6 @@ impl Tickets {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
