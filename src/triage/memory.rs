@@ -205,12 +205,15 @@ impl Memory {
         now: Timestamp,
     ) -> Result<Suggestion> {
         let readable = audiences::readable_by(c, asking.reader)?;
-        let row = self
-            .tickets
-            .get(id)
+        // A title or a field may change without an event that the memory would follow.
+        let row = match self.tickets.get(id) {
+            Some(known) => tickets::ticket(c, &self.connector, known.tid)?,
+            None => None,
+        };
+        let row = row
             .filter(|row| readable.contains(&row.audience) || asking.is_for_ticket)
-            .with_context(|| format!("there is no ticket {id} in {}", self.connector))?
-            .clone();
+            .with_context(|| format!("there is no ticket {id} in {}", self.connector))?;
+        self.tickets.insert(row.id.clone(), row.clone());
         let text = tickets::text_of(c, row.tid)?;
         let mut opened = opened_of(&row, &text, roster, &settings.owners, now.as_second());
         // Whose it is already says nothing about who else might take it.

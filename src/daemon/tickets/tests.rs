@@ -128,7 +128,7 @@ impl Board for jira::fake::Fake {
         let account = self.issue(number, |issue| {
             issue.fields["assignee"]["accountId"].clone()
         });
-        Some(account.as_str()?.trim_start_matches("ACC-").to_owned())
+        Some(account.as_str()?.trim_start_matches("acc-").to_owned())
     }
 
     fn lose_an_answer(&self) {
@@ -292,6 +292,6 @@ async fn on_jira_a_suggestion_is_one_comment_with_a_property() {
         fake.url,
         jira::fake::USER
     );
-    let here = Here::new(&clock, jira::fake::TOKEN, &table, ["ACC-ana", "ACC-bo"]);
+    let here = Here::new(&clock, jira::fake::TOKEN, &table, ["acc-ana", "acc-bo"]);
     from_the_suggestion_to_its_undoing(&fake, here).await;
 }
