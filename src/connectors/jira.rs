@@ -169,6 +169,7 @@ impl JiraConfig {
                 "user under [{table}]: Data Center takes a personal access token alone; leave it out"
             );
         }
+        let access = self.access(&table, id, base, http)?;
         let address = |key: &str, text: &str| {
             let text = format!("{}/", text.trim_end_matches('/'));
             Url::parse(&text)
@@ -179,7 +180,6 @@ impl JiraConfig {
             Some(api) => address("api_url", api)?,
             None => site,
         };
-        let access = self.access(&table, id, base, http)?;
         Ok(Client::new(
             http,
             &api,
