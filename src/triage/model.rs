@@ -7,18 +7,23 @@ pub mod tally;
 pub mod text;
 pub mod words;
 
+mod areas;
 mod evidence;
 mod features;
+mod fit;
+mod learn;
 mod repeats;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use boost::{Boosted, Group};
+use boost::Boosted;
 use calibrate::Calibration;
 use tally::{PersonNo, Seconds, Tally};
 use text::{TextModel, TextVector, softmax};
 use words::{Bag, TicketNo, Words};
+
+use fit::{Outcome, Slice};
 
 pub use evidence::Grounds;
 pub use features::NAMES as FEATURE_NAMES;
@@ -82,21 +87,6 @@ pub struct Advice {
 pub const INACTIVE_DAYS: i64 = 90;
 /// Candidates the re-ranker looks at.
 const MOST_CANDIDATES: usize = 24;
-/// How many of the latest known owners the re-ranker is fitted on, and its greatest number of trees.
-const FITTED_ON: usize = 5_000;
-const ROUNDS: usize = 300;
-/// Every so many refits it is found out anew how many trees are enough.
-const CHECKED_EVERY: usize = 5;
-/// How many outcomes the probabilities are calibrated on, and how many a slice of them needs for itself.
-const CALIBRATED_ON: usize = 2_500;
-const LEAST_SLICE: usize = 300;
-/// How many outcomes there have to be before anything is answered.
-const LEAST_JUDGED: usize = 40;
-/// Tickets younger than this are left out: those that have an owner already are the easy ones.
-const SETTLED_DAYS: i64 = 30;
-/// After so many tickets opened later an outcome counts half.
-const OUTCOMES_HALVE: f32 = 600.0;
-
 const DAY: Seconds = 86_400;
 
 struct Ticket {
@@ -187,17 +177,6 @@ pub struct Model {
     target: f32,
 }
 
-/// Whether the first candidate was the reporter, and whether the ticket was known to have no owner.
-type Slice = (bool, bool);
-
-struct Outcome {
-    slice: Slice,
-    said: f32,
-    is_right: bool,
-    opened: Seconds,
-    area: Option<String>,
-}
-
 impl Model {
     /// Makes an empty memory that answers where at least `target` of its answers should be right.
     pub fn new(target: f32) -> Model {
@@ -251,263 +230,6 @@ impl Model {
         let (advice, ticket) = self.look_at(opened);
         self.keep(ticket, opened);
         advice
-    }
-
-    fn keep(&mut self, ticket: Ticket, opened: &Opened) {
-        let number = self.words.add(&ticket.bag);
-        self.titles.add(&ticket.title);
-        self.numbers.insert(ticket.id.clone(), number);
-        if let Some(reporter) = ticket.reporter {
-            self.opened.add(reporter, 1.0, opened.at);
-            self.touch(reporter, opened.at);
-        }
-        self.tickets.push(ticket);
-        if let Some(old) = self.tickets.len().checked_sub(4 * FITTED_ON) {
-            self.tickets[old].looked = None;
-        }
-    }
-
-    /// Takes in a ticket as opened, without a look at who might take it: for what is too old to be learned from so.
-    pub fn remember(&mut self, opened: &Opened) {
-        let ticket = self.ticket_of(opened);
-        self.keep(ticket, opened);
-    }
-
-    /// Takes in what was just heard: an opening with a look at who might take it, an owner only once.
-    pub fn meet(&mut self, at: Seconds, step: &super::past::Step) {
-        use super::past::Step;
-        match step {
-            Step::Opened(opened) if self.numbers.contains_key(&opened.id) => {}
-            Step::Opened(opened) => {
-                self.open(opened);
-            }
-            Step::Owned { id, by } => {
-                let number = self.numbers.get(id);
-                let owner = number.and_then(|number| self.tickets[*number as usize].owner);
-                if owner.is_none() || owner != self.by_name.get(by).copied() {
-                    self.own(id, by, at);
-                }
-            }
-            other => self.follow(at, other),
-        }
-    }
-
-    /// Takes in that somebody did something.
-    pub fn act(&mut self, by: &str, at: Seconds) {
-        // Accounts that were never met otherwise may be written another way in the history.
-        if let Some(person) = self.by_name.get(by) {
-            self.touch(*person, at);
-        }
-    }
-
-    /// Takes a comment in.
-    pub fn comment(&mut self, id: &str, by: &str, at: Seconds) {
-        let Some(&number) = self.numbers.get(id) else {
-            return;
-        };
-        let person = self.person(by);
-        if self.people[person as usize].is_placeholder {
-            return;
-        }
-        self.touch(person, at);
-        self.people[person as usize].commented += 1;
-        self.said_now.add(person, 1.0, at);
-        let ticket = &mut self.tickets[number as usize];
-        if !ticket.commenters.contains(&person) {
-            ticket.commenters.push(person);
-        }
-        if ticket.reporter == Some(person) {
-            return;
-        }
-        for key in keys_of(ticket, &self.people) {
-            let days = if key.0 == Of::Everything { 30.0 } else { 60.0 };
-            self.said
-                .entry(key)
-                .or_insert_with(|| Tally::new(days))
-                .add(person, 1.0, at);
-        }
-    }
-
-    /// Takes in whose a ticket is, as it became known at an instant.
-    pub fn own(&mut self, id: &str, by: &str, at: Seconds) {
-        let Some(&number) = self.numbers.get(id) else {
-            return;
-        };
-        let person = self.person(by);
-        if self.people[person as usize].is_placeholder {
-            return;
-        }
-        self.touch(person, at);
-        let known = &mut self.people[person as usize];
-        known.owned += 1;
-        known.last_owned = Some(known.last_owned.map_or(at, |last| last.max(at)));
-        let ticket = &mut self.tickets[number as usize];
-        ticket.owner = Some(person);
-        if let Some(reporter) = ticket.reporter {
-            let (own, all) = self.takes_own.entry(reporter).or_insert((0.0, 0.0));
-            (*own, *all) = (*own * 0.95, *all * 0.95 + 1.0);
-            if reporter == person {
-                *own += 1.0;
-            } else {
-                self.last_for.insert(reporter, person);
-            }
-        }
-        if let Some(first) = ticket.first_owner {
-            let (stayed, all) = self.stays.entry(first).or_insert((0.0, 0.0));
-            (*stayed, *all) = (*stayed * 0.95, *all * 0.95 + 1.0);
-            if first == person {
-                *stayed += 1.0;
-            }
-        }
-        let is_own = ticket.reporter == Some(person);
-        for key in keys_of(ticket, &self.people) {
-            if key.0 == Of::Reporter && is_own {
-                continue;
-            }
-            if matches!(key.0, Of::Component | Of::Reporter) {
-                let latest = self.latest.entry(key.clone()).or_default();
-                latest.push_back(person);
-                if latest.len() > evidence::LATEST {
-                    latest.pop_front();
-                }
-            }
-            let days = half_life(key.0);
-            if !is_own && matches!(key.0, Of::Everything | Of::Component | Of::Project) {
-                self.given
-                    .entry(key.clone())
-                    .or_insert_with(|| Tally::new(days))
-                    .add(person, 1.0, at);
-            }
-            self.owned
-                .entry(key)
-                .or_insert_with(|| Tally::new(days))
-                .add(person, 1.0, at);
-        }
-        let (vector, meta) = (ticket.vector.clone(), ticket.meta.clone());
-        if let Some(looked) = &ticket.looked
-            && let Some((said, first)) = looked.said
-        {
-            self.outcomes.push(Outcome {
-                slice: (ticket.reporter == Some(first), ticket.is_unowned),
-                said,
-                is_right: first == person,
-                opened: ticket.at,
-                area: ticket.components.first().cloned(),
-            });
-        }
-        let among = self.active(at, 365);
-        self.by_text.learn(vector, person, &among);
-        self.by_meta.learn(meta, person, &among);
-    }
-
-    /// Fits the re-ranker, the probabilities and the threshold anew on what is known.
-    pub fn refit(&mut self, now: Seconds) {
-        if self.refits.is_multiple_of(CHECKED_EVERY) {
-            self.fit_repeats();
-        }
-        let mut groups: Vec<Group> = self
-            .tickets
-            .iter()
-            .rev()
-            .filter_map(|ticket| {
-                let looked = ticket.looked.as_ref()?;
-                let owner = ticket.owner?;
-                let owner = looked.people.iter().position(|person| *person == owner)?;
-                Some(Group {
-                    rows: looked.rows.clone(),
-                    owner,
-                })
-            })
-            .take(FITTED_ON)
-            .collect();
-        if groups.len() < 100 {
-            return;
-        }
-        groups.reverse();
-        // The latest ones say how many trees are enough, and are then learned from like the rest.
-        if self.refits.is_multiple_of(CHECKED_EVERY) {
-            let (known, check) = groups.split_at(groups.len() * 85 / 100);
-            self.rounds = Boosted::fit(known, check, ROUNDS).rounds();
-        }
-        self.refits += 1;
-        self.boosted = Boosted::fit(&groups, &[], self.rounds);
-        self.calibrate(now);
-    }
-
-    /// Holds the probabilities and the threshold against what became known since.
-    pub fn calibrate(&mut self, now: Seconds) {
-        let from = self.outcomes.len().saturating_sub(2 * CALIBRATED_ON);
-        self.outcomes.drain(..from);
-        let mut settled: Vec<&Outcome> = self
-            .outcomes
-            .iter()
-            .filter(|outcome| now - outcome.opened >= SETTLED_DAYS * DAY)
-            .collect();
-        settled.sort_by_key(|outcome| outcome.opened);
-        let settled = &settled[settled.len().saturating_sub(CALIBRATED_ON)..];
-        let weighed: Vec<(Slice, (f32, bool, f32))> = settled
-            .iter()
-            .rev()
-            .enumerate()
-            .map(|(n, outcome)| {
-                let weight = 0.5_f32.powf(n as f32 / OUTCOMES_HALVE);
-                (outcome.slice, (outcome.said, outcome.is_right, weight))
-            })
-            .collect();
-        let all = Calibration::fit(
-            &weighed
-                .iter()
-                .map(|(_, outcome)| *outcome)
-                .collect::<Vec<_>>(),
-        );
-        self.calibrations.clear();
-        let mut judged: Vec<(f32, bool)> = Vec::new();
-        for slice in [(false, false), (false, true), (true, false), (true, true)] {
-            let of_slice: Vec<(f32, bool, f32)> = weighed
-                .iter()
-                .filter(|(of, _)| *of == slice)
-                .map(|(_, outcome)| *outcome)
-                .collect();
-            let fitted = if of_slice.len() >= LEAST_SLICE {
-                Calibration::fit(&of_slice)
-            } else {
-                all
-            };
-            judged.extend(
-                of_slice
-                    .iter()
-                    .map(|(said, is_right, _)| (fitted.probability(*said), *is_right)),
-            );
-            self.calibrations.insert(slice, fitted);
-        }
-        self.is_calibrated = judged.len() >= LEAST_JUDGED;
-        self.threshold = threshold_for(judged, self.target);
-        self.answered.clear();
-        for outcome in settled {
-            let fitted = self.calibrations.get(&outcome.slice).unwrap_or(&all);
-            if let Some(area) = &outcome.area
-                && fitted.probability(outcome.said) >= self.threshold
-            {
-                let (answered, right) = self.answered.entry(area.clone()).or_default();
-                *answered += 1;
-                *right += usize::from(outcome.is_right);
-            }
-        }
-    }
-
-    /// Returns how many of the settled tickets of an area would have been answered, and how many of the answers were right.
-    pub fn answered_in(&self, area: &str) -> (usize, usize) {
-        self.answered.get(area).copied().unwrap_or_default()
-    }
-
-    /// Returns the probability from which the memory answers; 1 while too little is known.
-    pub fn threshold(&self) -> f32 {
-        self.threshold
-    }
-
-    /// Returns whether outcomes were there to hold the probabilities against.
-    pub fn is_calibrated(&self) -> bool {
-        self.is_calibrated
     }
 
     fn ticket_of(&mut self, opened: &Opened) -> Ticket {
@@ -627,41 +349,6 @@ impl Model {
         (advice, ticket)
     }
 
-    /// Returns the components a ticket may belong to, by the tickets like it and by what its reporter reports.
-    fn areas_of(&self, ticket: &Ticket, near: &[(TicketNo, f32)]) -> Vec<(String, f32)> {
-        let mut votes: HashMap<&str, f32> = HashMap::new();
-        for (number, score) in near.iter().take(60) {
-            let other = &self.tickets[*number as usize];
-            let same_project = if other.project == ticket.project {
-                1.0
-            } else {
-                0.3
-            };
-            let same_reporter = if other.reporter == ticket.reporter {
-                1.5
-            } else {
-                1.0
-            };
-            let age = (ticket.at - other.at).max(0) as f32 / DAY as f32;
-            let vote = score * score * same_project * same_reporter * 0.5_f32.powf(age / 360.0);
-            for component in &other.components {
-                *votes.entry(component).or_default() += vote / other.components.len() as f32;
-            }
-        }
-        let sum: f32 = {
-            let mut all: Vec<f32> = votes.values().copied().collect();
-            all.sort_by(f32::total_cmp);
-            all.iter().sum::<f32>() + 0.05
-        };
-        let mut areas: Vec<(String, f32)> = votes
-            .into_iter()
-            .map(|(name, vote)| (name.to_owned(), vote / sum))
-            .collect();
-        areas.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        areas.truncate(5);
-        areas
-    }
-
     fn person(&mut self, name: &str) -> PersonNo {
         if let Some(person) = self.by_name.get(name) {
             return *person;
@@ -687,17 +374,6 @@ impl Model {
         reporter.is_some_and(|reporter| self.people[reporter as usize].owned > 0)
     }
 
-    fn touch(&mut self, person: PersonNo, at: Seconds) {
-        let hour = (at.rem_euclid(DAY) / 3_600) as usize;
-        let hours = self.hours.entry(person).or_insert([0.0; 24]);
-        for count in hours.iter_mut() {
-            *count *= 0.995;
-        }
-        hours[hour] += 1.0;
-        let known = &mut self.people[person as usize];
-        known.last_active = Some(known.last_active.map_or(at, |last| last.max(at)));
-    }
-
     /// Returns who owned or said something within so many days, in the order of their numbers.
     fn active(&self, now: Seconds, days: i64) -> Vec<PersonNo> {
         let is_active = |person: &Person| {
@@ -709,15 +385,6 @@ impl Model {
         (0..self.people.len() as PersonNo)
             .filter(|person| is_active(&self.people[*person as usize]))
             .collect()
-    }
-}
-
-fn half_life(of: Of) -> f64 {
-    match of {
-        Of::Everything => 45.0,
-        Of::Lately => 12.0,
-        Of::Reporter => 180.0,
-        Of::Project | Of::Component | Of::Label | Of::Kind => 90.0,
     }
 }
 
@@ -741,20 +408,6 @@ fn keys_of(ticket: &Ticket, people: &[Person]) -> Vec<(Of, String)> {
             .map(|reporter| (Of::Reporter, people[reporter as usize].name.clone())),
     );
     keys
-}
-
-/// Returns the least probability from which the answers hold the target precision; 1 when none does.
-fn threshold_for(mut judged: Vec<(f32, bool)>, target: f32) -> f32 {
-    judged.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let (mut right, mut threshold) = (0_usize, 1.0);
-    for (n, (probability, is_right)) in judged.iter().enumerate() {
-        right += usize::from(*is_right);
-        if n >= LEAST_JUDGED && right as f32 / (n + 1) as f32 >= target {
-            // A calibrated probability that reaches the target is enough by itself.
-            threshold = probability.min(target);
-        }
-    }
-    threshold
 }
 
 #[cfg(test)]
