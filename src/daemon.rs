@@ -430,6 +430,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
             quiet_line: self.quiet_line,
             gaps,
             llm: self.llm.as_ref(),
+            taps: self.tickets.taps(),
         }
     }
 

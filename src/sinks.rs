@@ -13,6 +13,7 @@ use crate::config::{Config, SinkConfig};
 use crate::connectors::ConnectorConfig;
 use crate::connectors::slack::dm::Dm;
 use crate::http::Http;
+use crate::model::suggestion::Offer;
 use crate::model::{Briefing, ConnectorId, Heard, Member};
 
 pub mod smtp;
@@ -28,6 +29,8 @@ pub struct Message<'a> {
     pub to: &'a Member,
     /// The briefing.
     pub briefing: &'a Briefing,
+    /// What there is to press for the tickets in it, where something hears it pressed.
+    pub offers: &'a [Offer],
     /// The moment of sending.
     pub now: Timestamp,
 }
@@ -173,7 +176,8 @@ impl ChatSink for Sink {
                 // A button is there only where somebody hears it pressed.
                 let key = dm.has_buttons().then_some(message.key);
                 let (briefing, to, now) = (message.briefing, message.to, message.now);
-                let posts = render::slack_with_buttons(briefing, to, now, is_first, key);
+                let posts =
+                    render::slack_with_buttons(briefing, to, now, is_first, key, message.offers);
                 Ok(Receipt(dm.send(message.key, &posts).await?))
             }
             Sink::Smtp(smtp) => smtp.send(message).await,

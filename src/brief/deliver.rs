@@ -13,10 +13,12 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
+use super::offers::{Reader, offers_of};
 use super::{Style, briefing_with_words, render, window_of, words};
 use crate::llm::Llm;
 use crate::model::{
-    AudienceId, Briefing, Citation, EventId, Gap, Learned, Member, Seq, ThreadRef, Window,
+    AudienceId, Briefing, Citation, ConnectorId, EventId, Gap, Learned, Member, Seq, ThreadRef,
+    Window,
 };
 use crate::roster::Roster;
 use crate::schedule;
@@ -63,6 +65,8 @@ pub struct Delivering<'a> {
     pub gaps: &'a [Gap],
     /// The model that words lines, if there is one.
     pub llm: Option<&'a Llm>,
+    /// Trackers at which a press below a line changes the owner of a ticket.
+    pub taps: &'a BTreeSet<ConnectorId>,
 }
 
 /// A briefing that is in the outbox and has not left.
@@ -255,10 +259,28 @@ pub async fn hand_over<S: ChatSink>(
     now: Timestamp,
 ) -> Result<Outcome> {
     let key = key_of(&member.id, made.date);
+    let (items, to, roster, taps) = (
+        made.items.clone(),
+        member.clone(),
+        with.roster.clone(),
+        with.taps.clone(),
+    );
+    let offers = with
+        .store
+        .read(move |c| {
+            let reader = Reader {
+                member: &to,
+                roster: &roster,
+                taps: &taps,
+            };
+            offers_of(c, &items, reader)
+        })
+        .await?;
     let message = Message {
         key: &key,
         to: member,
         briefing: made,
+        offers: &offers,
         now,
     };
     let sent = tokio::time::timeout(LONGEST_SEND, sink.send(message)).await;

@@ -15,9 +15,9 @@ use crate::store::night::Night;
 use crate::store::suggestions::Recorded;
 
 /// How many tickets are named with their candidates; the others are counted.
-const MOST_NAMED: usize = 3;
+pub const MOST_NAMED: usize = 3;
 /// From which probability on somebody who does not stand out is concerned.
-const LEAST_CONCERN: f32 = 0.2;
+pub const LEAST_CONCERN: f32 = 0.2;
 /// How alike another ticket has to be to be named beside.
 const LEAST_REPEAT: f32 = 0.5;
 /// What the line is worth among those worth knowing.

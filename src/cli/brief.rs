@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::json;
 
-use super::run::sink_of;
+use super::run::{sink_of, trackers_of};
 use super::site::Site;
 use super::{Global, output};
 use crate::brief::deliver::{Delivering, Outcome, deliver};
@@ -136,6 +136,7 @@ impl Brief {
             .read_now(|c| deliveries::delivery(c, &member.id, date))?;
         let style = site.style();
         let llm = site.llm();
+        let taps = trackers_of(&site)?.into_keys().collect();
         let with = Delivering {
             store: &site.store,
             roster: &site.roster,
@@ -143,6 +144,7 @@ impl Brief {
             quiet_line: site.config.delivery.quiet_line,
             gaps: &[],
             llm: llm.as_ref(),
+            taps: &taps,
         };
         let outcome = runtime.block_on(deliver(&with, member, &sink_of(&site, member)?, now))?;
         let was_settled = earlier.is_some_and(|earlier| earlier.is_settled());

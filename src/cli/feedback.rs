@@ -14,7 +14,6 @@ use super::site::Site;
 use super::{Global, output, suggest};
 use crate::brief::render::{names::chip, plain};
 use crate::brief::steer;
-use crate::model::suggestion::Ladder;
 use crate::model::{Learned, Member, MemberId, ThreadId, Verdict};
 use crate::store::steering::{self, Given};
 use crate::store::{audiences, events, tickets};
@@ -139,7 +138,7 @@ fn answer(
         _ => Answer::NotMe,
     };
     let (connector, id) = suggest::found(site, ticket)?;
-    let may_write = Modes::in_config(&site.config.triage).highest(&connector) >= Ladder::Comment;
+    let may_write = Modes::in_config(&site.config.triage).lets_people_assign(&connector);
     let heard = Heard {
         connector: &connector,
         ticket: &id,

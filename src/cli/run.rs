@@ -17,17 +17,17 @@ use super::Global;
 use super::site::Site;
 use crate::clock::Clock;
 use crate::connectors::ConnectorConfig;
+use crate::connectors::tracker::AnyTracker;
 use crate::daemon::desk::{Accounts, Listener};
 use crate::daemon::joining::Following;
 use crate::daemon::tickets::Tickets;
 use crate::daemon::{Daemon, Parts};
 use crate::lock::InstanceLock;
 use crate::metrics::Collected;
-use crate::model::Member;
-use crate::model::suggestion::Ladder;
+use crate::model::{ConnectorId, Member};
 use crate::server;
 use crate::sinks::Sink;
-use crate::triage::watch::Watch;
+use crate::triage::watch::{Modes, Watch};
 
 /// Reads the sources on an interval and briefs each member at the start of their own day, until it is told to stop.
 #[derive(Debug, Args)]
@@ -55,8 +55,9 @@ impl Run {
         let server = site.config.server.clone();
         let address = server.address()?.filter(|_| !self.once);
         let metrics = address.map(|_| Collected::start()).transpose()?;
-        let (listeners, store) = (listeners_of(&site)?, site.store.clone());
-        let mut parts = parts_of(site)?;
+        let trackers = trackers_of(&site)?;
+        let (listeners, store) = (listeners_of(&site, &trackers)?, site.store.clone());
+        let mut parts = parts_of(site, trackers)?;
         for member in &parts.roster.members {
             if let Some(sink) = parts.sinks.get_mut(&member.id) {
                 seat(&listeners, member, sink);
@@ -128,7 +129,7 @@ fn listen(daemon: &Daemon<Sink>, loops: &TaskTracker, token: &CancellationToken)
 ///
 /// # Errors
 /// When the index cannot be opened.
-pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
+pub fn parts_of(site: Site, trackers: BTreeMap<ConnectorId, AnyTracker>) -> Result<Parts<Sink>> {
     let index = site.index()?;
     for notice in index.notices().drain(..) {
         warn!("{notice}");
@@ -142,15 +143,6 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
         .map(|member| Ok((member.id.clone(), sink_of(&site, member)?)))
         .collect::<Result<_>>()?;
     let watch = Watch::in_config(&site.config.triage, &site.config.base)?;
-    let mut trackers = BTreeMap::new();
-    for (id, connector) in &site.config.connectors {
-        // Only where the config lets daybrief write is there a way to write.
-        if watch.modes.highest(id) >= Ladder::Comment
-            && let Some(tracker) = connector.tracker(id, &site.config.base, &site.http)?
-        {
-            trackers.insert(id.clone(), tracker);
-        }
-    }
     let roster_config = site.config.roster.clone();
     let following = if roster_config.from.is_some() {
         let (config, http) = (site.config.clone(), site.http.clone());
@@ -180,8 +172,28 @@ pub fn parts_of(site: Site) -> Result<Parts<Sink>> {
     })
 }
 
+/// Returns the ways to write to trackers: only where the config lets daybrief write is there one.
+///
+/// # Errors
+/// When a key of a connector's table cannot be right.
+pub fn trackers_of(site: &Site) -> Result<BTreeMap<ConnectorId, AnyTracker>> {
+    let modes = Modes::in_config(&site.config.triage);
+    let mut trackers = BTreeMap::new();
+    for (id, connector) in &site.config.connectors {
+        if modes.lets_people_assign(id)
+            && let Some(tracker) = connector.tracker(id, &site.config.base, &site.http)?
+        {
+            trackers.insert(id.clone(), tracker);
+        }
+    }
+    Ok(trackers)
+}
+
 /// Returns what listens to the workspaces that push.
-fn listeners_of(site: &Site) -> Result<Vec<Listener>> {
+fn listeners_of(
+    site: &Site,
+    trackers: &BTreeMap<ConnectorId, AnyTracker>,
+) -> Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     for (id, connector) in &site.config.connectors {
         let ConnectorConfig::Slack(slack) = connector else {
@@ -194,6 +206,8 @@ fn listeners_of(site: &Site) -> Result<Vec<Listener>> {
             connector: id.clone(),
             client,
             accounts: Accounts::default(),
+            roster: site.roster.clone(),
+            trackers: trackers.clone(),
             is_open: Arc::default(),
         });
     }

@@ -22,6 +22,9 @@ pub struct TriageConfig {
     pub placeholders: Vec<String>,
     /// A file in the format of CODEOWNERS, relative to this one: who looks after which paths.
     pub owners_file: Option<PathBuf>,
+    /// Whether what people press or say in chat (take it, give it to somebody) changes the owner at the tracker where the
+    /// ladder stops at `briefing`; from `comment` on it does anyway.
+    pub taps_assign: bool,
 }
 
 impl Default for TriageConfig {
@@ -32,6 +35,7 @@ impl Default for TriageConfig {
             target_precision: 0.8,
             placeholders: Vec::new(),
             owners_file: None,
+            taps_assign: false,
         }
     }
 }

@@ -1,17 +1,20 @@
 //! What Slack pushes, at work: a hint brings a reading forward, a word to us is heard, a question is answered, a button does
 //! what it says.
 //!
-//! A button counts for the member one of whose accounts there pressed it, and only on their own briefing.
+//! A button counts for the member one of whose accounts there pressed it, and only on their own briefing. What a press asks of a
+//! tracker is written down first, done at once and settled; the daemon's own look at tickets does what a crash left over.
 
 mod questions;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
+use jiff::{Timestamp, civil};
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -22,16 +25,24 @@ use self::questions::{Question, Questions};
 use super::hints::Hints;
 use crate::ask::Answering;
 use crate::brief::hear::hear_all;
-use crate::brief::render::slack::{self, WHY};
+use crate::brief::offers::{Reader, offer_of, ticket_of};
+use crate::brief::render::slack::{self, Pressed, WHY};
 use crate::brief::steer;
 use crate::clock::Clock;
+use crate::connectors::Tracker;
 use crate::connectors::slack::api::Client;
 use crate::connectors::slack::dm::Dm;
 use crate::connectors::slack::push::{Click, Push};
 use crate::connectors::slack::socket::{BackOff, listen};
+use crate::connectors::tracker::AnyTracker;
+use crate::model::suggestion::Offer;
 use crate::model::{ConnectorId, Member, Verdict};
+use crate::roster::Roster;
 use crate::sinks::Sink;
+use crate::store::postings::{self, Kind, Posting, State};
 use crate::store::{Store, steering};
+use crate::triage::post;
+use crate::triage::verdicts::{Answer, Heard, take_in};
 
 /// A workspace that pushes, and the members that are briefed there.
 #[derive(Clone)]
@@ -42,6 +53,10 @@ pub struct Listener {
     pub client: Client,
     /// Who is briefed there.
     pub accounts: Accounts,
+    /// Everybody.
+    pub roster: Roster,
+    /// The ways to write to trackers, where the config lets daybrief write.
+    pub trackers: BTreeMap<ConnectorId, AnyTracker>,
     /// Whether a socket is open, so that buttons are heard.
     pub is_open: Arc<AtomicBool>,
 }
@@ -63,6 +78,7 @@ impl Listener {
             hints,
             self.connector,
             self.accounts,
+            (self.roster, self.trackers),
         )
         .with_answers(answering);
         loops.spawn(listen(
@@ -98,24 +114,28 @@ impl Accounts {
 }
 
 /// Takes what one workspace pushes.
-pub struct Desk {
+pub struct Desk<T = AnyTracker> {
     store: Store,
     clock: Clock,
     hints: Hints,
     connector: ConnectorId,
     accounts: Accounts,
     questions: Questions,
+    roster: Roster,
+    trackers: BTreeMap<ConnectorId, T>,
+    taps: BTreeSet<ConnectorId>,
 }
 
-impl Desk {
-    /// Returns the desk of a workspace for those who are briefed there.
+impl<T: Tracker> Desk<T> {
+    /// Returns the desk of a workspace for those who are briefed there; with everybody, and the ways to write to trackers.
     pub fn new(
         store: Store,
         clock: Clock,
         hints: Hints,
         connector: ConnectorId,
         accounts: Accounts,
-    ) -> Desk {
+        (roster, trackers): (Roster, BTreeMap<ConnectorId, T>),
+    ) -> Desk<T> {
         Desk {
             store,
             clock,
@@ -123,12 +143,15 @@ impl Desk {
             connector,
             accounts,
             questions: Questions::default(),
+            roster,
+            taps: trackers.keys().cloned().collect(),
+            trackers,
         }
     }
 
     /// Returns the desk with something to answer questions with.
     #[must_use]
-    pub fn with_answers(self, answering: Answering) -> Desk {
+    pub fn with_answers(self, answering: Answering) -> Desk<T> {
         Desk {
             questions: Questions::with(answering, self.store.clone()),
             ..self
@@ -200,6 +223,9 @@ impl Desk {
         };
         // Somebody else's key has no date for this member.
         let date = steer::date_of_key(&member.id, &click.key);
+        if let (Some(date), Some(at)) = (date, slack::place_of_id(&click.row)) {
+            return self.press(click, &member, &dm, date, at).await;
+        }
         let line = slack::line_of_id(&click.row);
         let (Some(date), Some(line)) = (date, line) else {
             warn!(member = %member.id, "{} pressed a button of a briefing that is not theirs; nothing was changed", member.id);
@@ -263,4 +289,158 @@ impl Desk {
             .context("the mark of what was said")?;
         Ok(())
     }
+
+    /// Does what a button below a ticket says, and shows what became of it.
+    async fn press(
+        &self,
+        click: Click,
+        member: &Member,
+        dm: &Dm,
+        date: civil::Date,
+        at: (usize, usize),
+    ) -> Result<()> {
+        let Some(pressed) = Pressed::of(&click.action) else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let (to, roster, taps) = (member.clone(), self.roster.clone(), self.taps.clone());
+        let pressed = self
+            .store
+            .write(move |c| {
+                let reader = Reader {
+                    member: &to,
+                    roster: &roster,
+                    taps: &taps,
+                };
+                take_press(c, reader, date, at, &pressed, now)
+            })
+            .await?;
+        let Some(Taken {
+            connector,
+            is_new,
+            posting,
+        }) = pressed
+        else {
+            warn!(member = %member.id, "{} pressed a button of a ticket that is not in their briefing; nothing was changed", member.id);
+            return Ok(());
+        };
+        if is_new {
+            info!(member = %member.id, action = click.action, "{} answered a suggestion of {date}", member.id);
+        }
+        if let Some(posting) = posting
+            && let Some(tracker) = self.trackers.get(&posting.connector)
+        {
+            let posted = post::post(&self.store, tracker, posting, now).await;
+            if let Err(error) = posted {
+                warn!(connector = %connector, error = %format!("{error:#}"), "What was pressed was not written to {connector}; the next look tries again");
+            }
+        }
+        if is_new {
+            // What the tracker says of it now, and who is suggested next, is soon known.
+            self.hints.give(&connector, None);
+        }
+        let places = slack::places_of(&click.message);
+        let offers = self.offers(member, date, places).await?;
+        let message = slack::with_offers(click.message, &click.key, &offers);
+        dm.update(&click.channel, &message)
+            .await
+            .context("what became of a ticket")
+    }
+
+    /// Returns what there is to press now at places of a member's briefing.
+    async fn offers(
+        &self,
+        member: &Member,
+        date: civil::Date,
+        places: Vec<(usize, usize)>,
+    ) -> Result<Vec<Offer>> {
+        let (to, roster, taps) = (member.clone(), self.roster.clone(), self.taps.clone());
+        let offers = move |c: &Connection| {
+            let reader = Reader {
+                member: &to,
+                roster: &roster,
+                taps: &taps,
+            };
+            let mut offers = Vec::new();
+            for at in places {
+                let item = steer::line_of(c, &to.id, date, at.0)?;
+                if let Some(ticket) = item.as_ref().and_then(|item| ticket_of(item, at.1)) {
+                    offers.extend(offer_of(c, at, ticket, reader)?);
+                }
+            }
+            Ok(offers)
+        };
+        self.store.read(offers).await
+    }
+}
+
+/// What a press came to.
+struct Taken {
+    /// The tracker.
+    connector: ConnectorId,
+    /// Whether it said something new.
+    is_new: bool,
+    /// What is to be written to a tracker because of it, this time or since an earlier one that was cut off.
+    posting: Option<Posting>,
+}
+
+/// Writes down what a press below a ticket says, if it still says something; `None` when there is no such ticket there.
+fn take_press(
+    c: &Connection,
+    reader: Reader<'_>,
+    date: civil::Date,
+    at: (usize, usize),
+    pressed: &Pressed,
+    now: Timestamp,
+) -> Result<Option<Taken>> {
+    let item = steer::line_of(c, &reader.member.id, date, at.0)?;
+    let Some(ticket) = item.as_ref().and_then(|item| ticket_of(item, at.1)) else {
+        return Ok(None);
+    };
+    let Some(offer) = offer_of(c, at, ticket, reader)? else {
+        return Ok(None);
+    };
+    // Only what is offered now counts: a second press, or one on an old picture, says nothing new.
+    let answer = match pressed {
+        Pressed::Take if offer.may_take => Some(Answer::Take),
+        Pressed::Give(to)
+            if offer
+                .give_to
+                .as_ref()
+                .is_some_and(|(member, _)| member == to) =>
+        {
+            Some(Answer::AssignTo(to.clone()))
+        }
+        Pressed::NotMe if offer.may_decline => Some(Answer::NotMe),
+        _ => None,
+    };
+    let (connector, id) = (&ticket.id.connector, &*ticket.id.id);
+    let mut is_new = false;
+    if let Some(answer) = answer {
+        let heard = Heard {
+            connector,
+            ticket: id,
+            by: &reader.member.id,
+            answer: &answer,
+        };
+        is_new = take_in(
+            c,
+            heard,
+            reader.roster,
+            reader.taps.contains(connector),
+            now,
+        )?;
+    }
+    let posting = postings::posting(c, connector, id, Kind::Assign)?;
+    let is_waiting = |posting: &Posting| {
+        matches!(
+            posting.state,
+            State::Planned | State::Posting | State::Failed
+        )
+    };
+    Ok(Some(Taken {
+        connector: connector.clone(),
+        is_new,
+        posting: posting.filter(is_waiting),
+    }))
 }

@@ -1,6 +1,6 @@
 //! The daemon's look at tickets without an owner: in the background where it takes long, never in the way of a briefing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,6 +20,7 @@ pub struct Tickets {
     rest: Option<Watch>,
     work: Option<JoinHandle<(Watch, Result<usize>)>>,
     trackers: BTreeMap<ConnectorId, AnyTracker>,
+    taps: BTreeSet<ConnectorId>,
 }
 
 impl Tickets {
@@ -28,8 +29,14 @@ impl Tickets {
         Tickets {
             rest: Some(watch),
             work: None,
+            taps: trackers.keys().cloned().collect(),
             trackers,
         }
+    }
+
+    /// Returns the trackers at which a member's word changes the owner of a ticket.
+    pub fn taps(&self) -> &BTreeSet<ConnectorId> {
+        &self.taps
     }
 
     /// Looks at the trackers and writes to them what is due. Who has waited for `patience` goes on; the look goes on too.

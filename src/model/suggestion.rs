@@ -256,6 +256,30 @@ pub struct Candidate {
     pub although: Option<Exclusion>,
 }
 
+/// What the reader of a briefing can do about a ticket there that nobody owns, or what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// The number of the line, from 1, and the ticket's place in it, from 0.
+    pub at: (usize, usize),
+    /// What the ticket is called.
+    pub label: String,
+    /// What was done about it, in words.
+    pub told: Option<String>,
+    /// Whether the reader may take it.
+    pub may_take: bool,
+    /// Whom the reader may give it to, with the name to show.
+    pub give_to: Option<(MemberId, String)>,
+    /// Whether the reader may say that it is not theirs.
+    pub may_decline: bool,
+}
+
+impl Offer {
+    /// Returns whether there is anything to press.
+    pub fn is_open(&self) -> bool {
+        self.may_take || self.may_decline || self.give_to.is_some()
+    }
+}
+
 /// A ticket that may say the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Repeat {

@@ -197,6 +197,7 @@ impl Smtp {
             to,
             briefing,
             now,
+            ..
         } = message;
         let screen = Screen {
             width: TEXT_COLUMNS,
@@ -419,6 +420,7 @@ mod tests {
     fn mail(smtp: &Smtp) -> String {
         let (member, briefing) = (sample::member(), sample::full());
         let message = Message {
+            offers: &[],
             key: "becki-2026-11-16",
             to: &member,
             briefing: &briefing,
@@ -500,6 +502,7 @@ mod tests {
         );
         let (member, briefing) = (sample::member(), sample::full());
         let message = Message {
+            offers: &[],
             key: "becki-2026-11-16",
             to: &member,
             briefing: &briefing,

@@ -291,6 +291,14 @@ pub fn find_ticket(c: &Connection, key: &str) -> Result<Vec<(ConnectorId, String
     Ok(found.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Returns whether a member took a ticket, or gave it to somebody, by a word to us.
+pub fn is_answered(c: &Connection, about: &str) -> Result<bool> {
+    Ok(c.prepare_cached(
+        "SELECT 1 FROM feedback WHERE about = ?1 AND (verdict = 'take' OR verdict LIKE 'assign:%') LIMIT 1",
+    )?
+    .exists([about])?)
+}
+
 /// Returns whether a member said of a ticket that it is not theirs.
 pub fn has_declined(c: &Connection, member: &str, about: &str) -> Result<bool> {
     Ok(c.prepare_cached(

@@ -239,4 +239,6 @@ async fn act<T: Tracker>(tracker: &T, posting: &Posting) -> Result<(State, Optio
 }
 
 #[cfg(test)]
+pub(crate) mod board;
+#[cfg(test)]
 mod tests;

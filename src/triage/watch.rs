@@ -27,6 +27,8 @@ pub struct Modes {
     pub everywhere: Ladder,
     /// `tracker`, or an area of it: `tracker:component=parser`.
     pub of: BTreeMap<String, Ladder>,
+    /// Whether people's own word changes an owner where the ladder stops at the briefing.
+    pub taps: bool,
 }
 
 impl Modes {
@@ -46,7 +48,14 @@ impl Modes {
             of: of
                 .map(|(place, step)| (place.clone(), (*step).into()))
                 .collect(),
+            taps: config.taps_assign,
         }
+    }
+
+    /// Returns whether a member who takes a ticket, or gives it to somebody, changes its owner at the tracker.
+    pub fn lets_people_assign(&self, connector: &ConnectorId) -> bool {
+        let highest = self.highest(connector);
+        highest >= Ladder::Comment || self.taps && highest >= Ladder::Briefing
     }
 
     /// Returns the highest step anywhere at a tracker.
@@ -393,6 +402,7 @@ fn settle(
                 .filter(|owner| !inboxes.contains(owner));
             // Whom we gave it to is no judge of it, until the ticket is done.
             let is_ours = postings::is_given(c, connector, &said.ticket)?
+                && !tickets::is_answered(c, &said.ticket)?
                 && owner.as_deref() == said.first_account.as_deref();
             let outcome = match &owner {
                 Some(_) if is_ours && !row.ticket.is_closed => continue,

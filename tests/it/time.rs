@@ -111,6 +111,7 @@ fn a_year_of_two_hundred_members_misses_and_doubles_nothing() {
         quiet_line: true,
         gaps: &[],
         llm: None,
+        taps: &Default::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

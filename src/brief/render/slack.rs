@@ -14,13 +14,16 @@ use crate::ask::Answer;
 use crate::brief::steer::Said;
 use crate::brief::words::ABOUT;
 use crate::connectors::slack::dm::Post;
+use crate::model::suggestion::Offer;
 use crate::model::{Briefing, BriefingItem, Citation, ItemKind, Member, ThreadRef, Waiting};
 
 mod buttons;
 mod fit;
+mod offers;
 
 pub use buttons::{WHY, buttons, line_of_id, rows_of, with_marks};
 use fit::into_messages;
+pub use offers::{Pressed, offer, place_of_id, places_of, with_offers};
 
 /// The most characters of a message. Slack takes some 13,200 of them in all blocks together.
 pub const MAX_CHARS: usize = 12_000;
@@ -78,16 +81,18 @@ impl Line {
 ///
 /// `is_first` says that the reader never had one, so that it begins with what it is.
 pub fn slack(briefing: &Briefing, member: &Member, now: Timestamp, is_first: bool) -> Vec<Post> {
-    slack_with_buttons(briefing, member, now, is_first, None)
+    slack_with_buttons(briefing, member, now, is_first, None, &[])
 }
 
-/// Returns a briefing as messages like [`slack`], with a row of buttons below each line when there is a key for them.
+/// Returns a briefing as messages like [`slack`], with a row of buttons below each line when there is a key for them,
+/// and one for each ticket that something is offered for.
 pub fn slack_with_buttons(
     briefing: &Briefing,
     member: &Member,
     now: Timestamp,
     is_first: bool,
     key: Option<&str>,
+    offers: &[Offer],
 ) -> Vec<Post> {
     let here = Here::new(&member.time_zone, now);
     let mut blocks = Vec::new();
@@ -111,7 +116,11 @@ pub fn slack_with_buttons(
                     continue;
                 };
                 blocks.push(item);
-                blocks.extend(key.map(|key| buttons(key, number, Said::default())));
+                if let Some(key) = key {
+                    blocks.push(buttons(key, number, Said::default()));
+                    let own = offers.iter().filter(|offer| offer.at.0 == number);
+                    blocks.extend(own.flat_map(|own| offer(key, own)));
+                }
             }
         }
         blocks.extend(waiting(briefing, &here));

@@ -487,6 +487,7 @@ mod tests {
                 quiet_line: true,
                 gaps: &[],
                 llm: None,
+                taps: &Default::default(),
             };
             let member: &Member = &self.roster.members[0];
             let now = at(MORNING) + SignedDuration::from_mins(minutes);

@@ -1,5 +1,6 @@
 //! Buttons, reactions and words, against a Slack with a memory.
 
+mod press;
 mod questions;
 
 use daybrief_index::Index;
@@ -25,7 +26,7 @@ const ASK: &str = "could you send me the list of harbors before noon?";
 /// A workspace in which Bo asks Ana something in the night to Monday, and both are briefed.
 struct Here {
     fake: Fake,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     store: Store,
     clock: Clock,
     roster: Roster,
@@ -33,6 +34,7 @@ struct Here {
     desk: Desk,
     hints: Hints,
     source: SlackSource,
+    taps: BTreeSet<ConnectorId>,
 }
 
 fn ts(at: &str) -> String {
@@ -61,8 +63,9 @@ impl Here {
         let text = format!(
             "[delivery]\nsink = \"dm\"\n[sinks.dm]\ntype = \"slack\"\nconnector = \"office\"\n\
              [connectors.office]\ntype = \"slack\"\ntoken_file = \"token\"\nprivate_channels = true\n{app}api_url = \"{}\"\n\
-             [members.ana]\nday_start = \"08:00\"\nhandles = {{ office = [\"UANA\", \"UANA2\"] }}\n\
-             [members.bo]\nday_start = \"08:00\"\nhandles = {{ office = \"UBO\" }}\n",
+             [connectors.tracker]\ntype = \"tickets\"\npath = \"tickets.jsonl\"\nurl = \"https://tracker.example/{{id}}\"\n\
+             [members.ana]\nday_start = \"08:00\"\nhandles = {{ office = [\"UANA\", \"UANA2\"], tracker = \"ana\" }}\n\
+             [members.bo]\nday_start = \"08:00\"\nhandles = {{ office = \"UBO\", tracker = \"bo\" }}\n",
             fake.url
         );
         let path = dir.path().join("daybrief.toml");
@@ -98,6 +101,7 @@ impl Here {
             hints.clone(),
             office.clone(),
             accounts,
+            (Roster::default(), BTreeMap::new()),
         );
         let ConnectorConfig::Slack(slack) = &config.connectors[&office] else {
             panic!("it is of type slack");
@@ -106,7 +110,7 @@ impl Here {
         let roster = Roster::new(members, Vec::new(), Vec::new(), Vec::new());
         let mut here = Here {
             fake,
-            _dir: dir,
+            dir,
             store,
             clock,
             roster,
@@ -114,6 +118,7 @@ impl Here {
             desk,
             hints,
             source,
+            taps: BTreeSet::new(),
         };
         here.sync().await;
         here.fake.post(
@@ -153,6 +158,7 @@ impl Here {
             quiet_line: true,
             gaps: &[],
             llm: None,
+            taps: &self.taps,
         };
         let member = self.roster.member(&MemberId::new(member)).unwrap();
         let now = self.clock.now() + SignedDuration::from_secs(1);

@@ -6,118 +6,13 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Result, bail};
 use tokio::sync::Notify;
 
+use super::board::Board;
 use super::*;
 use crate::connectors::tracker::{Receipt, Verdict, VerdictKind};
 use crate::model::suggestion::{Candidate, Evidence};
 use crate::model::{Member, ThreadRef};
 use crate::store::suggestions;
 use crate::triage::verdicts;
-
-/// A tracker that remembers.
-#[derive(Clone, Default)]
-struct Board(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    state: Mutex<Things>,
-    written: Notify,
-}
-
-#[derive(Default)]
-struct Things {
-    comments: BTreeMap<(String, String), String>,
-    owners: BTreeMap<String, Handle>,
-    verdicts: Vec<Verdict>,
-    /// How often something was written.
-    writes: usize,
-    is_down: bool,
-    /// The answer to the next writing never comes.
-    is_mute: bool,
-}
-
-impl Board {
-    async fn wrote(&self) {
-        let is_mute = {
-            let mut state = self.0.state.lock().unwrap();
-            state.writes += 1;
-            std::mem::take(&mut state.is_mute)
-        };
-        if is_mute {
-            self.0.written.notify_one();
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn comment_on(&self, ticket: &str) -> Option<String> {
-        let state = self.0.state.lock().unwrap();
-        let key = (ticket.to_owned(), KEY.to_owned());
-        state.comments.get(&key).cloned()
-    }
-}
-
-impl Tracker for Board {
-    async fn find(&self, _: &ThreadId, _: &str) -> Result<Option<Receipt>> {
-        bail!("not asked for")
-    }
-
-    async fn comment(&self, ticket: &ThreadId, key: &str, text: &Markdown) -> Result<Receipt> {
-        let key = (ticket.id.to_string(), key.to_owned());
-        let is_changed = {
-            let mut state = self.0.state.lock().unwrap();
-            if state.is_down {
-                bail!("the tracker is down");
-            }
-            state.comments.insert(key, text.0.clone()).as_ref() != Some(&text.0)
-        };
-        if is_changed {
-            self.wrote().await;
-        }
-        Ok(Receipt {
-            id: "1".into(),
-            url: format!("https://tracker.example/{}", ticket.id),
-            is_changed,
-        })
-    }
-
-    async fn withdraw(&self, ticket: &ThreadId, key: &str) -> Result<bool> {
-        let key = (ticket.id.to_string(), key.to_owned());
-        let was = self.0.state.lock().unwrap().comments.remove(&key);
-        Ok(was.is_some())
-    }
-
-    async fn assign(&self, ticket: &ThreadId, to: &Handle) -> Result<Assigned> {
-        let mut state = self.0.state.lock().unwrap();
-        match state.owners.get(&*ticket.id) {
-            Some(owner) if owner == to => Ok(Assigned::Already),
-            Some(owner) => Ok(Assigned::Owned(owner.clone())),
-            None => {
-                state.owners.insert(ticket.id.to_string(), to.clone());
-                Ok(Assigned::Done)
-            }
-        }
-    }
-
-    async fn unassign(&self, ticket: &ThreadId, from: &Handle) -> Result<bool> {
-        let mut state = self.0.state.lock().unwrap();
-        let had = state.owners.get(&*ticket.id) == Some(from);
-        if had {
-            state.owners.remove(&*ticket.id);
-        }
-        Ok(had)
-    }
-
-    async fn add_label(&self, _: &ThreadId, _: &str) -> Result<bool> {
-        bail!("not asked for")
-    }
-
-    async fn remove_label(&self, _: &ThreadId, _: &str) -> Result<bool> {
-        bail!("not asked for")
-    }
-
-    async fn verdicts(&self, _: &ThreadId, _: &str, _: Timestamp) -> Result<Vec<Verdict>> {
-        Ok(self.0.state.lock().unwrap().verdicts.clone())
-    }
-}
 
 fn at(minute: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + 60 * minute).unwrap()

@@ -132,6 +132,7 @@ fn buttons_stand_below_their_lines_and_within_the_limits() {
             sample::now(),
             true,
             Some("becki-2026-11-16"),
+            &[],
         )
     };
     let full = sample::full();

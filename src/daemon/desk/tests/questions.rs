@@ -53,6 +53,7 @@ impl Asked {
             here.hints.clone(),
             office,
             accounts,
+            (Roster::default(), BTreeMap::new()),
         )
         .with_answers(Answering {
             index: Arc::new(index),
