@@ -85,6 +85,9 @@ pub struct Advice {
 
 /// Who is no candidate after so many days without a word.
 pub const INACTIVE_DAYS: i64 = 90;
+/// How much likelier than anybody else the reporter has to be to come first: they know of their ticket, so that naming
+/// somebody else who takes it is worth more.
+const REPORTER_LEAD: f32 = 2.0;
 /// Candidates the re-ranker looks at.
 const MOST_CANDIDATES: usize = 24;
 const DAY: Seconds = 86_400;
@@ -105,6 +108,7 @@ struct Ticket {
     at: Seconds,
     is_unowned: bool,
     first_owner: Option<PersonNo>,
+    path_owners: Vec<PersonNo>,
     /// The candidates as they stood when the ticket was opened, until the ticket is too old to learn from.
     looked: Option<Looked>,
 }
@@ -136,6 +140,8 @@ enum Of {
     Label,
     Kind,
     Reporter,
+    /// The reporter's tickets of a component.
+    ReporterThere,
 }
 
 /// The memory of one tracker.
@@ -156,6 +162,9 @@ pub struct Model {
     hours: HashMap<PersonNo, [f32; 24]>,
     opened: Tally,
     takes_own: HashMap<PersonNo, (f64, f64)>,
+    takes_own_now: HashMap<PersonNo, (f64, f64)>,
+    /// Who the tickets of a component were opened with: its default owner has most.
+    opened_with: HashMap<String, Tally>,
     last_for: HashMap<PersonNo, PersonNo>,
     /// How often a first owner stayed the owner, and how often they were one.
     stays: HashMap<PersonNo, (f64, f64)>,
@@ -195,6 +204,8 @@ impl Model {
             hours: HashMap::new(),
             opened: Tally::new(90.0),
             takes_own: HashMap::new(),
+            takes_own_now: HashMap::new(),
+            opened_with: HashMap::new(),
             last_for: HashMap::new(),
             stays: HashMap::new(),
             latest: HashMap::new(),
@@ -235,6 +246,8 @@ impl Model {
     fn ticket_of(&mut self, opened: &Opened) -> Ticket {
         let reporter = opened.reporter.as_deref().map(|name| self.person(name));
         let first_owner = opened.first_owner.as_deref().map(|name| self.person(name));
+        let path_owners = opened.path_owners.iter();
+        let path_owners = path_owners.map(|(name, _)| self.person(name)).collect();
         let (title, body) = if self.is_trusted(reporter) {
             (Cow::from(&opened.title), Cow::from(&opened.body))
         } else {
@@ -264,6 +277,7 @@ impl Model {
             at: opened.at,
             is_unowned: opened.is_unowned,
             first_owner,
+            path_owners,
             looked: None,
         }
     }
@@ -291,7 +305,10 @@ impl Model {
         } else {
             rows.iter().map(|row| self.boosted.score(row)).collect()
         };
-        let shares = softmax(scores.into_iter());
+        let shares = softmax(people.iter().zip(scores).map(|(person, score)| {
+            let is_reporter = reporter == Some(*person);
+            score - if is_reporter { REPORTER_LEAD.ln() } else { 0.0 }
+        }));
         let mut order: Vec<usize> = (0..people.len()).collect();
         order.sort_by(|a, b| {
             shares[*b]
@@ -407,6 +424,10 @@ fn keys_of(ticket: &Ticket, people: &[Person]) -> Vec<(Of, String)> {
             .reporter
             .map(|reporter| (Of::Reporter, people[reporter as usize].name.clone())),
     );
+    if let Some(reporter) = ticket.reporter {
+        let there = ticket.components.iter();
+        keys.extend(there.map(|name| (Of::ReporterThere, format!("{reporter}/{name}"))));
+    }
     keys
 }
 

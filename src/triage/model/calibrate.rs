@@ -18,16 +18,20 @@ impl Default for Calibration {
     }
 }
 
-/// How strongly the curve is held to the score itself; outweighed by some dozens of outcomes.
+/// How strongly the curve is held to another one; outweighed by some dozens of outcomes.
 const HOLD: f64 = 10.0;
 
 impl Calibration {
-    /// Fits past predictions: the score, whether it was right, and how much it counts.
-    pub fn fit(outcomes: &[(f32, bool, f32)]) -> Calibration {
-        let mut fitted = Calibration::default();
+    /// Fits past predictions: the score, whether it was right, and how much it counts. Few of them move the curve little
+    /// away from the one it is held to.
+    pub fn fit(outcomes: &[(f32, bool, f32)], held_to: Calibration) -> Calibration {
+        let mut fitted = held_to;
         for _ in 0..30 {
-            // Newton's method on the logistic loss, held to the identity.
-            let (mut g0, mut g1) = (HOLD * fitted.shift, HOLD * (fitted.slope - 1.0));
+            // Newton's method on the logistic loss.
+            let (mut g0, mut g1) = (
+                HOLD * (fitted.shift - held_to.shift),
+                HOLD * (fitted.slope - held_to.slope),
+            );
             let (mut h00, mut h01, mut h11) = (HOLD, 0.0, HOLD);
             for (score, is_right, weight) in outcomes {
                 let x = log_odds(*score);
@@ -88,7 +92,7 @@ mod tests {
                 (n.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32 <= truth(score);
             outcomes.push((score, is_right, 1.0));
         }
-        let fitted = Calibration::fit(&outcomes);
+        let fitted = Calibration::fit(&outcomes, Calibration::default());
         for score in [0.2, 0.5, 0.8, 0.95] {
             let probability = fitted.probability(score);
             assert!(
@@ -100,6 +104,9 @@ mod tests {
             .map(|n| fitted.probability(n as f32 / 100.0))
             .collect();
         assert!(all.is_sorted());
-        assert!((Calibration::fit(&[]).probability(0.4) - 0.4).abs() < 1e-6);
+        let held = Calibration::fit(&[], fitted);
+        assert_eq!(held, fitted, "nothing new changes nothing");
+        let few = Calibration::fit(&outcomes[..8], fitted);
+        assert!((few.probability(0.5) - fitted.probability(0.5)).abs() < 0.1);
     }
 }

@@ -50,11 +50,23 @@ pub const NAMES: &[&str] = &[
     "given in project",
     "commented these days",
     "awake then",
+    "owned for reporter there",
+    "last ones in component",
+    "last ones of reporter",
+    "neighbours commented lately",
+    "reporter takes own these days",
+    "opened with in component",
+    "owns a path",
+    "alike titles owned",
 ];
 
 /// How much a neighbour counts that is so many days old.
 const NEIGHBOUR_HALF_LIFE_DAYS: f32 = 240.0;
+/// The same for who wrote there: what is being worked on has no owner that is known yet.
+const LATE_NEIGHBOUR_HALF_LIFE_DAYS: f32 = 30.0;
 const NEIGHBOURS: usize = 30;
+/// How many tickets with like titles are looked at.
+const TITLED: usize = 100;
 
 /// Columns that other columns and the rough order use.
 const LATELY: usize = 0;
@@ -67,6 +79,8 @@ const META: usize = 15;
 const SAID_LATELY: usize = 18;
 const SAID_COMPONENT: usize = 19;
 const FIRST: usize = 25;
+const OPENED_WITH: usize = 47;
+const PATH: usize = 48;
 
 /// Returns a first order of the candidates, before anything was fitted.
 pub(super) fn rough(row: &[f32]) -> f32 {
@@ -79,7 +93,9 @@ pub(super) fn rough(row: &[f32]) -> f32 {
         + 1.5 * row[META]
         + 0.3 * row[SAID_LATELY]
         + 0.5 * row[SAID_COMPONENT]
-        + 1.5 * row[FIRST];
+        + 1.5 * row[FIRST]
+        + row[OPENED_WITH]
+        + row[PATH];
     1.2 * worth
 }
 
@@ -146,6 +162,7 @@ struct Near {
     owned: HashMap<PersonNo, f32>,
     nearest: HashMap<PersonNo, f32>,
     commented: HashMap<PersonNo, f32>,
+    commented_lately: HashMap<PersonNo, f32>,
     reported: HashMap<PersonNo, f32>,
 }
 
@@ -186,6 +203,7 @@ impl Model {
             Of::Label,
             Of::Kind,
             Of::Reporter,
+            Of::ReporterThere,
         ]
         .map(|of| tallies(of, false));
         let said =
@@ -213,6 +231,26 @@ impl Model {
             let (stayed, all) = self.stays.get(&first).copied().unwrap_or((0.0, 0.0));
             ((stayed + 1.0) / (all + 2.0)) as f32
         });
+        let by_title = self.votes(ticket, &self.titled(ticket));
+        let opened_with: Vec<Shares<'_>> = ticket
+            .components
+            .iter()
+            .map(|name| {
+                let tally = self.opened_with.get(name);
+                Shares {
+                    total: tally.map_or(0.0, |tally| tally.total(now)),
+                    tally,
+                }
+            })
+            .collect();
+        let takes = |shares: &HashMap<PersonNo, (f64, f64)>| {
+            let of_reporter = ticket.reporter.map(|reporter| shares.get(&reporter));
+            of_reporter.map_or(0.0, |known| {
+                let (own, all) = known.copied().unwrap_or((0.0, 0.0));
+                ((own + 0.6) / (all + 3.0)) as f32
+            })
+        };
+        let (takes_own, takes_now) = (takes(&self.takes_own), takes(&self.takes_own_now));
         let reported_total = self.opened.total(now) + 1.0;
         let count = people.len() as f32;
         let mut rows: Vec<Vec<f32>> = people
@@ -226,10 +264,6 @@ impl Model {
                 };
                 let vote =
                     |votes: &HashMap<PersonNo, f32>| votes.get(&person).copied().unwrap_or(0.0);
-                let takes_own = ticket.reporter.map_or(0.0, |reporter| {
-                    let (own, all) = self.takes_own.get(&reporter).copied().unwrap_or((0.0, 0.0));
-                    ((own + 0.6) / (all + 3.0)) as f32
-                });
                 let components: f32 = owned[3].iter().map(|shares| shares.of(person, now)).sum();
                 let is_named = names.binary_search(&known.name.to_lowercase()).is_ok();
                 vec![
@@ -288,6 +322,14 @@ impl Model {
                     most(&given[2], person),
                     (self.said_now.of(person, now) / said_now) as f32,
                     self.awake(person, now),
+                    most(&owned[7], person),
+                    self.last_ones(&keys, Of::Component, person),
+                    self.last_ones(&keys, Of::Reporter, person),
+                    vote(&votes.commented_lately),
+                    if is_reporter { takes_now } else { -takes_now },
+                    most(&opened_with, person),
+                    f32::from(u8::from(ticket.path_owners.contains(&person))),
+                    vote(&by_title.owned),
                 ]
             })
             .collect();
@@ -299,6 +341,26 @@ impl Model {
             }
         }
         (people, rows)
+    }
+
+    /// Returns the tickets with titles most like a ticket's, without itself.
+    fn titled(&self, ticket: &Ticket) -> Vec<(TicketNo, f32)> {
+        let own = self.numbers.get(&ticket.id);
+        let mut titled = self.titles.like(&ticket.title, TITLED);
+        titled.retain(|(number, _)| Some(number) != own);
+        titled
+    }
+
+    /// Returns which share somebody has of the last few tickets of a component, or of the reporter.
+    fn last_ones(&self, keys: &[(Of, String)], of: Of, person: PersonNo) -> f32 {
+        let latest = keys.iter().filter(|key| key.0 == of);
+        latest
+            .filter_map(|key| self.latest.get(key))
+            .map(|latest| {
+                let own = latest.iter().filter(|owner| **owner == person).count();
+                own as f32 / (latest.len() + 1) as f32
+            })
+            .fold(0.0, f32::max)
     }
 
     /// Returns which share of somebody's deeds falls into the eight hours from this time of the day.
@@ -325,7 +387,8 @@ impl Model {
         if ticket.first_owner == Some(person) {
             return is_active || known.last_active.is_none();
         }
-        is_active && (known.owned > 0 || known.commented >= 5)
+        let is_of_use = known.owned > 0 || known.commented >= 5;
+        is_active && (is_of_use || ticket.path_owners.contains(&person))
     }
 
     fn votes(&self, ticket: &Ticket, near: &[(TicketNo, f32)]) -> Near {
@@ -335,6 +398,7 @@ impl Model {
             let other = &self.tickets[*number as usize];
             let age = (ticket.at - other.at).max(0) as f32 / DAY as f32;
             let vote = score * score * 0.5_f32.powf(age / NEIGHBOUR_HALF_LIFE_DAYS);
+            let late = score * score * 0.5_f32.powf(age / LATE_NEIGHBOUR_HALF_LIFE_DAYS);
             if let Some(owner) = other.owner
                 && with_owner < NEIGHBOURS
             {
@@ -346,13 +410,19 @@ impl Model {
             if n < NEIGHBOURS {
                 for person in &other.commenters {
                     *votes.commented.entry(*person).or_default() += vote;
+                    *votes.commented_lately.entry(*person).or_default() += late;
                 }
                 if let Some(reporter) = other.reporter {
                     *votes.reported.entry(reporter).or_default() += vote;
                 }
             }
         }
-        for shares in [&mut votes.owned, &mut votes.commented, &mut votes.reported] {
+        for shares in [
+            &mut votes.owned,
+            &mut votes.commented,
+            &mut votes.commented_lately,
+            &mut votes.reported,
+        ] {
             let mut all: Vec<f32> = shares.values().copied().collect();
             all.sort_by(f32::total_cmp);
             let sum = all.iter().sum::<f32>() + 1e-6;

@@ -3,20 +3,17 @@
 use super::boost::{Boosted, Group};
 use super::calibrate::Calibration;
 use super::tally::Seconds;
-use super::{DAY, Model};
+use super::Model;
 
 /// How many of the latest known owners the re-ranker is fitted on, and its greatest number of trees.
 pub(super) const FITTED_ON: usize = 5_000;
 const ROUNDS: usize = 300;
 /// Every so many refits it is found out anew how many trees are enough.
 const CHECKED_EVERY: usize = 5;
-/// How many outcomes the probabilities are calibrated on, and how many a slice of them needs for itself.
+/// How many outcomes the probabilities are calibrated on.
 const CALIBRATED_ON: usize = 2_500;
-const LEAST_SLICE: usize = 300;
 /// How many outcomes there have to be before anything is answered.
 const LEAST_JUDGED: usize = 40;
-/// Tickets younger than this are left out: those that have an owner already are the easy ones.
-const SETTLED_DAYS: i64 = 30;
 /// After so many tickets opened later an outcome counts half.
 const OUTCOMES_HALVE: f32 = 600.0;
 
@@ -28,6 +25,7 @@ pub(super) struct Outcome {
     pub(super) said: f32,
     pub(super) is_right: bool,
     pub(super) opened: Seconds,
+    pub(super) known: Seconds,
     pub(super) area: Option<String>,
 }
 
@@ -70,28 +68,19 @@ impl Model {
     pub fn calibrate(&mut self, now: Seconds) {
         let from = self.outcomes.len().saturating_sub(2 * CALIBRATED_ON);
         self.outcomes.drain(..from);
-        let mut settled: Vec<&Outcome> = self
-            .outcomes
-            .iter()
-            .filter(|outcome| now - outcome.opened >= SETTLED_DAYS * DAY)
-            .collect();
+        let mut settled: Vec<&Outcome> = self.outcomes.iter().collect();
         settled.sort_by_key(|outcome| outcome.opened);
         let settled = &settled[settled.len().saturating_sub(CALIBRATED_ON)..];
         let weighed: Vec<(Slice, (f32, bool, f32))> = settled
             .iter()
-            .rev()
-            .enumerate()
-            .map(|(n, outcome)| {
-                let weight = 0.5_f32.powf(n as f32 / OUTCOMES_HALVE);
+            .map(|outcome| {
+                let weight = self.worth_of(outcome, now);
                 (outcome.slice, (outcome.said, outcome.is_right, weight))
             })
             .collect();
-        let all = Calibration::fit(
-            &weighed
-                .iter()
-                .map(|(_, outcome)| *outcome)
-                .collect::<Vec<_>>(),
-        );
+        let outcomes: Vec<(f32, bool, f32)> =
+            weighed.iter().map(|(_, outcome)| *outcome).collect();
+        let all = Calibration::fit(&outcomes, Calibration::default());
         self.calibrations.clear();
         let mut judged: Vec<(f32, bool)> = Vec::new();
         for slice in [(false, false), (false, true), (true, false), (true, true)] {
@@ -100,11 +89,7 @@ impl Model {
                 .filter(|(of, _)| *of == slice)
                 .map(|(_, outcome)| *outcome)
                 .collect();
-            let fitted = if of_slice.len() >= LEAST_SLICE {
-                Calibration::fit(&of_slice)
-            } else {
-                all
-            };
+            let fitted = Calibration::fit(&of_slice, all);
             judged.extend(
                 of_slice
                     .iter()
@@ -125,6 +110,18 @@ impl Model {
                 *right += usize::from(outcome.is_right);
             }
         }
+    }
+
+    /// Returns how much an outcome counts: half after so many tickets opened since it could have been known first.
+    ///
+    /// What takes a year to be known is known only of tickets that are older than a year, and is often the harder half; by
+    /// counting from the youngest ticket whose outcome could be known by now after the same time, late outcomes weigh as
+    /// much as early ones do.
+    fn worth_of(&self, outcome: &Outcome, now: Seconds) -> f32 {
+        let youngest = now - (outcome.known - outcome.opened).max(0);
+        let upto = |at: Seconds| self.tickets.partition_point(|ticket| ticket.at <= at);
+        let since = upto(youngest).saturating_sub(upto(outcome.opened));
+        0.5_f32.powf(since as f32 / OUTCOMES_HALVE)
     }
 
     /// Returns how many of the settled tickets of an area would have been answered, and how many of the answers were right.

@@ -14,6 +14,14 @@ impl Model {
             self.opened.add(reporter, 1.0, opened.at);
             self.touch(reporter, opened.at);
         }
+        if let Some(first) = ticket.first_owner {
+            for name in &ticket.components {
+                self.opened_with
+                    .entry(name.clone())
+                    .or_insert_with(|| Tally::new(half_life(Of::Component)))
+                    .add(first, 1.0, opened.at);
+            }
+        }
         self.tickets.push(ticket);
         if let Some(old) = self.tickets.len().checked_sub(4 * FITTED_ON) {
             self.tickets[old].looked = None;
@@ -96,11 +104,12 @@ impl Model {
         let ticket = &mut self.tickets[number as usize];
         ticket.owner = Some(person);
         if let Some(reporter) = ticket.reporter {
-            let (own, all) = self.takes_own.entry(reporter).or_insert((0.0, 0.0));
-            (*own, *all) = (*own * 0.95, *all * 0.95 + 1.0);
-            if reporter == person {
-                *own += 1.0;
-            } else {
+            for (shares, kept) in [(&mut self.takes_own, 0.95), (&mut self.takes_own_now, 0.75)] {
+                let (own, all) = shares.entry(reporter).or_insert((0.0, 0.0));
+                *own = *own * kept + f64::from(u8::from(reporter == person));
+                *all = *all * kept + 1.0;
+            }
+            if reporter != person {
                 self.last_for.insert(reporter, person);
             }
         }
@@ -144,6 +153,7 @@ impl Model {
                 said,
                 is_right: first == person,
                 opened: ticket.at,
+                known: at,
                 area: ticket.components.first().cloned(),
             });
         }
@@ -168,7 +178,7 @@ fn half_life(of: Of) -> f64 {
     match of {
         Of::Everything => 45.0,
         Of::Lately => 12.0,
-        Of::Reporter => 180.0,
+        Of::Reporter | Of::ReporterThere => 180.0,
         Of::Project | Of::Component | Of::Label | Of::Kind => 90.0,
     }
 }
