@@ -1,9 +1,9 @@
 //! The nightly fit: the re-ranker over what became known, the probabilities and the threshold over what was said before.
 
+use super::Model;
 use super::boost::{Boosted, Group};
 use super::calibrate::Calibration;
 use super::tally::Seconds;
-use super::Model;
 
 /// How many of the latest known owners the re-ranker is fitted on, and its greatest number of trees.
 pub(super) const FITTED_ON: usize = 5_000;
@@ -15,7 +15,7 @@ const CALIBRATED_ON: usize = 2_500;
 /// How many outcomes there have to be before anything is answered.
 const LEAST_JUDGED: usize = 40;
 /// After so many tickets opened later an outcome counts half.
-const OUTCOMES_HALVE: f32 = 600.0;
+const OUTCOMES_HALVE: f32 = 1_200.0;
 
 /// Whether the first candidate was the reporter, and whether the ticket was known to have no owner.
 pub(super) type Slice = (bool, bool);
@@ -78,8 +78,7 @@ impl Model {
                 (outcome.slice, (outcome.said, outcome.is_right, weight))
             })
             .collect();
-        let outcomes: Vec<(f32, bool, f32)> =
-            weighed.iter().map(|(_, outcome)| *outcome).collect();
+        let outcomes: Vec<(f32, bool, f32)> = weighed.iter().map(|(_, outcome)| *outcome).collect();
         let all = Calibration::fit(&outcomes, Calibration::default());
         self.calibrations.clear();
         let mut judged: Vec<(f32, bool)> = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::boost::{Boosted, Group};
-use super::words::{Bag, TicketNo};
+use super::words::{Bag, TicketNo, Words};
 use super::{DAY, Model, Ticket};
 
 /// Earlier tickets like one, as they stood when it was opened.
@@ -59,6 +59,48 @@ impl Repeats {
 
     fn size(&self, first: TicketNo) -> u32 {
         self.sizes.get(&first).copied().unwrap_or(1)
+    }
+}
+
+/// What two bags of words have in common, a word weighing as much as it is rare.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Overlap {
+    /// The cosine of the two.
+    cosine: f32,
+    /// How rare their rarest common word is: an error code, a name.
+    rarest: f32,
+    /// The weight of the common words, and of all words of the one and of the other.
+    shared: f32,
+    of_one: f32,
+    of_other: f32,
+}
+
+impl Overlap {
+    fn of(one: &Bag, other: &Bag, words: &Words) -> Overlap {
+        let weight = |(word, count): (u32, u32)| words.idf(word) * (1.0 + (count as f32).ln());
+        let length = |bag: &Bag| -> f32 {
+            let squares = bag.iter().map(|entry| weight(*entry).powi(2));
+            squares.sum::<f32>().sqrt()
+        };
+        let sum = |bag: &Bag| -> f32 { bag.iter().map(|(word, _)| words.idf(*word)).sum() };
+        let mut overlap = Overlap {
+            of_one: sum(one),
+            of_other: sum(other),
+            ..Overlap::default()
+        };
+        let mut product = 0.0;
+        let mut rest = other.iter().peekable();
+        for (word, count) in one {
+            while rest.next_if(|(next, _)| next < word).is_some() {}
+            if let Some((_, times)) = rest.next_if(|(next, _)| next == word) {
+                let idf = words.idf(*word);
+                overlap.shared += idf;
+                overlap.rarest = overlap.rarest.max(idf);
+                product += weight((*word, *count)) * weight((*word, *times));
+            }
+        }
+        overlap.cosine = product / (length(one) * length(other)).max(1e-6);
+        overlap
     }
 }
 
@@ -119,6 +161,8 @@ impl Model {
             .any(|component| ticket.components.contains(component));
         let age = (ticket.at - other.at).max(0) as f32 / DAY as f32;
         let newness = 1.0 + NEWNESS * 0.5_f32.powf(age / NEWNESS_HALF_LIFE_DAYS);
+        let text = Overlap::of(&ticket.bag, &other.bag, &self.words);
+        let titles = Overlap::of(&ticket.title, &other.title, &self.titles);
         let rough =
             likeness.max(0.6 * title) * newness * if shares { SHARED_COMPONENT } else { 1.0 };
         vec![
@@ -132,6 +176,14 @@ impl Model {
             age.ln_1p(),
             self.repeats.size(self.repeats.first(number)) as f32,
             (other.commenters.len() as f32).ln_1p(),
+            text.cosine,
+            text.rarest,
+            titles.shared / (titles.of_one + titles.of_other - titles.shared).max(1e-6),
+            titles.shared / titles.of_other.max(1e-6),
+            titles.shared / titles.of_one.max(1e-6),
+            titles.rarest,
+            flag(other.owner.is_some()),
+            (other.bag.len().max(1) as f32 / ticket.bag.len().max(1) as f32).ln(),
         ]
     }
 
@@ -177,5 +229,31 @@ impl Model {
         let (known, check) = groups.split_at(groups.len() * 80 / 100);
         let rounds = Boosted::fit(known, check, ROUNDS).rounds();
         self.repeats.boosted = Boosted::fit(&groups, &[], rounds);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_texts_share_counts_by_how_rare_it_is() {
+        let mut words = Words::default();
+        for n in 0..20 {
+            let bag = words.bag(&format!("page stays blank number{n}"), "");
+            words.add(&bag);
+        }
+        let of = |one: &str, other: &str, words: &mut Words| {
+            let (one, other) = (words.bag(one, ""), words.bag(other, ""));
+            Overlap::of(&one, &other, words)
+        };
+        let same = of("page number3", "page number3", &mut words);
+        assert!((same.cosine - 1.0).abs() < 1e-5);
+        assert_eq!((same.shared, same.of_one), (same.of_other, same.of_other));
+        let rare = of("page number3", "blank number3", &mut words);
+        let common = of("page number3", "page number4", &mut words);
+        assert!(rare.rarest > 3.0 * common.rarest && rare.cosine > common.cosine);
+        let nothing = of("page", "zebra", &mut words);
+        assert_eq!((nothing.shared, nothing.cosine), (0.0, 0.0));
     }
 }
