@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -19,7 +20,7 @@ use crate::store::tickets as store;
 use crate::triage::backtest::{Plan, Report, SLICES, Slice, Truth, rules_of, walk};
 use crate::triage::log;
 use crate::triage::memory::Settings;
-use crate::triage::model::{Advice, Opened};
+use crate::triage::model::{Advice, Model, Opened};
 use crate::triage::past::Past;
 
 /// Would the suggested owners have been right, had daybrief been there? Each ticket is looked at as it was opened.
@@ -52,12 +53,18 @@ pub struct Owners {
     /// Leaves components and labels out, which are often set by whoever finds the owner.
     #[arg(long)]
     bare: bool,
+    /// Measures afterwards how long one suggestion and one fit take with all of the tickets remembered.
+    #[arg(long)]
+    time: bool,
 }
 
 /// Of a history alone, the first tickets only fill the memory.
 const ASKED_FROM: f64 = 0.5;
 const OWNERS_WRITTEN: usize = 10;
 const DUPLICATES_WRITTEN: usize = 20;
+/// How many suggestions are timed, and for how many owners of each reasons are looked for.
+const TIMED: usize = 300;
+const OWNERS_TIMED: usize = 5;
 
 impl Owners {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
@@ -86,7 +93,7 @@ impl Owners {
         };
         let mut report = Report::default();
         let mut failed = None;
-        let model = walk(
+        let mut model = walk(
             &past,
             |id| asked.contains(id),
             plan,
@@ -111,10 +118,24 @@ impl Owners {
             std::fs::write(path, plot::curve(&all.curve(0.02), f64::from(self.target)))
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
+        let times = self.time.then(|| times_of(&mut model, &past));
         if global.json {
-            output::json_line(&to_json(&report, &past, model.threshold()))?;
+            let mut told = to_json(&report, &past, model.threshold());
+            if let Some((one, fit)) = times {
+                told["suggestion_ms"] = json!(1_000.0 * one.as_secs_f64());
+                told["fit_secs"] = json!(fit.as_secs_f64());
+            }
+            output::json_line(&told)?;
         } else {
             print(&report, &past, model.threshold(), self.target)?;
+            if let Some((one, fit)) = times {
+                output::line(&format!(
+                    "\nWith {} tickets remembered a suggestion with its reasons takes {:.1} ms, a fit {:.1} s.",
+                    output::count(past.openings().count()),
+                    1_000.0 * one.as_secs_f64(),
+                    fit.as_secs_f64()
+                ))?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -170,6 +191,24 @@ impl Owners {
             Ok((past, truth, asked))
         })
     }
+}
+
+/// Returns how long one suggestion with its reasons takes on average, and one fit.
+fn times_of(model: &mut Model, past: &Past) -> (Duration, Duration) {
+    let openings: Vec<&Opened> = past.openings().collect();
+    let lately = &openings[openings.len().saturating_sub(TIMED)..];
+    let begun = Instant::now();
+    for opened in lately {
+        let advice = model.advise(opened);
+        let grounds = model.grounds(opened);
+        for ranked in advice.owners.iter().take(OWNERS_TIMED) {
+            model.evidence(&grounds, opened, &ranked.person, |_| true);
+        }
+    }
+    let one = begun.elapsed() / u32::try_from(lately.len().max(1)).unwrap_or(1);
+    let begun = Instant::now();
+    model.refit(past.steps.last().map_or(0, |(at, _)| *at));
+    (one, begun.elapsed())
 }
 
 /// Returns the later ones of the tickets; the others only fill the memory.
