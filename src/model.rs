@@ -429,6 +429,11 @@ pub struct Gap {
     pub reason: String,
 }
 
+impl Gap {
+    /// What stands for how owner suggestions do, which is told in the same place and is missing nowhere.
+    pub const SUGGESTIONS: &str = "owner suggestions";
+}
+
 /// An event with its place in our log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {

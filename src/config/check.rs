@@ -97,6 +97,16 @@ impl Config {
                 locate::place(path, text, &["search", "me"])
             );
         }
+        // Who follows a space may be a member without a table.
+        if let Some(admin) = &self.triage.admin
+            && self.roster.from.is_none()
+            && !self.members.contains_key(admin)
+        {
+            bail!(
+                "{}: there is no member {admin:?}",
+                locate::place(path, text, &["triage", "admin"])
+            );
+        }
         Ok(())
     }
 

@@ -22,6 +22,8 @@ pub struct TriageConfig {
     pub placeholders: Vec<String>,
     /// A file in the format of CODEOWNERS, relative to this one: who looks after which paths.
     pub owners_file: Option<PathBuf>,
+    /// The member whose first briefing of a week says how the suggestions do.
+    pub admin: Option<String>,
     /// Whether what people press or say in chat (take it, give it to somebody) changes the owner at the tracker where the
     /// ladder stops at `briefing`; from `comment` on it does anyway.
     pub taps_assign: bool,
@@ -35,6 +37,7 @@ impl Default for TriageConfig {
             target_precision: 0.8,
             placeholders: Vec::new(),
             owners_file: None,
+            admin: None,
             taps_assign: false,
         }
     }

@@ -101,6 +101,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
         }
         let mut gaps = self.gaps_for(member);
         gaps.extend_from_slice(self.told_to(member));
+        gaps.extend(self.tickets.weekly(&self.store, member, now).await?);
         let delivered = deliver(&self.delivering(&gaps), member, sink, now).await;
         metrics::briefing(match &delivered {
             Ok(Outcome::Sent) => "sent",

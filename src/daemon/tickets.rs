@@ -4,16 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jiff::Timestamp;
+use jiff::{Span, Timestamp};
+use rusqlite::Connection;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::connectors::tracker::AnyTracker;
-use crate::model::ConnectorId;
+use crate::model::{ConnectorId, Gap, Member, MemberId};
 use crate::roster::Roster;
-use crate::store::Store;
+use crate::schedule;
+use crate::store::{Store, deliveries};
+use crate::triage::report::Lately;
 use crate::triage::watch::Watch;
 use crate::triage::{post, verdicts};
+
+/// How many deliveries are looked at to know whether one of this week was sent.
+const DAYS_OF_A_WEEK: usize = 7;
 
 /// The watch over tickets, at rest or at work.
 pub struct Tickets {
@@ -21,12 +27,16 @@ pub struct Tickets {
     work: Option<JoinHandle<(Watch, Result<usize>)>>,
     trackers: BTreeMap<ConnectorId, AnyTracker>,
     taps: BTreeSet<ConnectorId>,
+    admin: Option<MemberId>,
+    target: f32,
 }
 
 impl Tickets {
     /// Takes a watch and the ways to write to trackers.
     pub fn new(watch: Watch, trackers: BTreeMap<ConnectorId, AnyTracker>) -> Tickets {
         Tickets {
+            admin: watch.settings.admin.clone(),
+            target: watch.settings.target,
             rest: Some(watch),
             work: None,
             taps: trackers.keys().cloned().collect(),
@@ -37,6 +47,43 @@ impl Tickets {
     /// Returns the trackers at which a member's word changes the owner of a ticket.
     pub fn taps(&self) -> &BTreeSet<ConnectorId> {
         &self.taps
+    }
+
+    /// Returns what the admin's first briefing of a week says about the suggestions; nothing to others and on other days.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn weekly(
+        &self,
+        store: &Store,
+        member: &Member,
+        now: Timestamp,
+    ) -> Result<Option<Gap>> {
+        if self.admin.as_ref() != Some(&member.id) {
+            return Ok(None);
+        }
+        let (id, target) = (member.id.clone(), self.target);
+        let date = schedule::work_date(member, now);
+        let monday = date.checked_sub(Span::new().days(date.weekday().to_monday_zero_offset()))?;
+        let said = move |c: &Connection| {
+            let earlier = deliveries::latest(c, Some(&id), DAYS_OF_A_WEEK)?;
+            let is_told = earlier.iter().any(|earlier| {
+                let is_sent = earlier.state == deliveries::State::Sent;
+                is_sent && monday <= earlier.date && earlier.date < date
+            });
+            if is_told {
+                return Ok(None);
+            }
+            let lately = Lately::upto(c, now)?;
+            Ok(lately.in_words().map(|line| Gap {
+                of: Gap::SUGGESTIONS.into(),
+                reason: match lately.drift(target) {
+                    Some(worse) => format!("{line}. {worse}"),
+                    None => line,
+                },
+            }))
+        };
+        store.read(said).await
     }
 
     /// Looks at the trackers and writes to them what is due. Who has waited for `patience` goes on; the look goes on too.

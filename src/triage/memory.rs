@@ -42,6 +42,8 @@ pub struct Settings {
     pub placeholders: BTreeSet<Handle>,
     /// Who looks after which paths.
     pub owners: Owners,
+    /// Who is told how the suggestions do.
+    pub admin: Option<MemberId>,
 }
 
 impl Settings {
@@ -62,6 +64,7 @@ impl Settings {
             target: config.target_precision,
             placeholders: placeholders.collect(),
             owners,
+            admin: config.admin.as_deref().map(MemberId::new),
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Tickets without an owner in the daemon: recorded once a state, shown to the people concerned, judged by what happens.
 
 use daybrief::model::suggestion::Ladder;
+use daybrief::store::postings::{self, Kind, Posting};
+use daybrief::store::progress;
 use daybrief::store::suggestions::{self, Outcome, Recorded};
 use daybrief::triage::report::Lately;
 use serde_json::json;
@@ -175,5 +177,148 @@ fn an_ask_to_somebody_away_names_who_else_could_answer() {
             && last.ends_with(" like it and starts in 40 min"),
         "{waiting:?}"
     );
+    world.check();
+}
+
+/// Writes what came of earlier suggestions in an area into the ledger.
+fn judged(world: &World, name: &str, area: &str, outcomes: &[(Outcome, usize)]) {
+    let said = Recorded {
+        id: 0,
+        connector: "tracker".into(),
+        ticket: String::new(),
+        state: "s".into(),
+        mode: Ladder::Comment,
+        made_at: at("2026-11-02T12:00:00Z"),
+        area: Some((area.to_owned(), 1.0)),
+        duty: None,
+        threshold: 0.8,
+        is_abstained: false,
+        first_account: Some("bo".into()),
+        candidates: Vec::new(),
+        excluded: Default::default(),
+        repeats: Vec::new(),
+        outcome: None,
+    };
+    let outcomes = outcomes
+        .iter()
+        .flat_map(|(outcome, times)| vec![*outcome; *times]);
+    let put = |c: &rusqlite::Connection| {
+        for (n, outcome) in outcomes.enumerate() {
+            let ticket = format!("{name}-{n}");
+            let id = suggestions::put(
+                c,
+                &Recorded {
+                    ticket,
+                    ..said.clone()
+                },
+            )?
+            .unwrap();
+            suggestions::settle(c, id, outcome, Some("bo"), at("2026-11-02T18:00:00Z"))?;
+        }
+        Ok(())
+    };
+    world.store().write_now(put).unwrap();
+}
+
+fn given(world: &World, ticket: &str) -> Option<Posting> {
+    let found = world
+        .store()
+        .read_now(|c| postings::posting(c, &"tracker".into(), ticket, Kind::Assign));
+    found.unwrap()
+}
+
+#[test]
+fn a_ticket_is_given_to_somebody_only_where_the_backtest_and_the_last_month_both_hold() {
+    let mut world = world("mode = \"assign\"");
+    world.run_until("2026-11-03T12:00:00Z");
+    // The backtest of `parser` holds, and nothing was judged live.
+    open(&mut world, "T-900", "2026-11-03T12:10:00Z", "parser");
+    world.run_until("2026-11-03T13:00:00Z");
+    assert_eq!(said(&world, "T-900").unwrap().mode, Ladder::Comment);
+    assert_eq!(given(&world, "T-900"), None);
+    // Nine right ones are too few, the tenth is enough.
+    judged(&world, "R", "parser", &[(Outcome::Right, 9)]);
+    open(&mut world, "T-901", "2026-11-03T13:10:00Z", "parser");
+    world.run_until("2026-11-03T14:00:00Z");
+    assert_eq!(said(&world, "T-901").unwrap().mode, Ladder::Comment);
+    judged(&world, "S", "parser", &[(Outcome::Right, 3)]);
+    // `docs` did as well live and has no past.
+    judged(&world, "D", "docs", &[(Outcome::Right, 12)]);
+    open(&mut world, "T-902", "2026-11-03T14:10:00Z", "parser");
+    open(&mut world, "T-903", "2026-11-03T14:10:00Z", "docs");
+    world.run_until("2026-11-03T15:00:00Z");
+    assert_eq!(said(&world, "T-902").unwrap().mode, Ladder::Assign);
+    assert_eq!(given(&world, "T-902").unwrap().body, "bo");
+    assert_eq!(said(&world, "T-903").unwrap().mode, Ladder::Comment);
+    assert_eq!(given(&world, "T-903"), None);
+
+    // What one command takes back is not done again when the ticket says something else.
+    let undo = |c: &rusqlite::Connection| {
+        postings::undo(c, &"tracker".into(), "T-902", at("2026-11-03T15:00:00Z"))
+    };
+    assert!(!world.store().write_now(undo).unwrap().is_empty());
+    world.change_ticket(
+        "T-902",
+        "title",
+        json!("unicode is wrong in parser, and more"),
+    );
+    world.run_until("2026-11-03T16:00:00Z");
+    assert_eq!(
+        given(&world, "T-902").unwrap().state,
+        postings::State::Undoing
+    );
+
+    // A month that went wrong drops the area back to saying, and somebody is told.
+    judged(&world, "W", "parser", &[(Outcome::Changed, 16)]);
+    open(&mut world, "T-904", "2026-11-03T16:10:00Z", "parser");
+    world.run_until("2026-11-03T17:00:00Z");
+    assert_eq!(said(&world, "T-904").unwrap().mode, Ladder::Comment);
+    assert_eq!(given(&world, "T-904"), None);
+    let since = at("2026-11-03T00:00:00Z");
+    let gaps = world
+        .store()
+        .read_now(|c| progress::gaps_since(c, since, 50));
+    let alarms: Vec<String> = gaps
+        .unwrap()
+        .into_iter()
+        .filter(|(_, gap)| gap.of == "triage")
+        .map(|(_, gap)| gap.reason)
+        .collect();
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert!(alarms[0].contains("the target is 0.80"), "{alarms:?}");
+}
+
+#[test]
+fn the_admins_first_briefing_of_a_week_says_how_the_suggestions_do() {
+    let mut world = world("mode = \"shadow\"\nadmin = \"ana\"");
+    world.run_until("2026-11-08T12:00:00Z");
+    judged(
+        &world,
+        "R",
+        "parser",
+        &[(Outcome::Right, 4), (Outcome::Changed, 1)],
+    );
+    world.run_until("2026-11-11T23:00:00Z");
+    for (member, weekly) in [("ana", 1), ("bo", 0)] {
+        let briefings = world.sent_to(member);
+        let told: Vec<(String, String)> = briefings
+            .iter()
+            .flat_map(|briefing| {
+                briefing
+                    .gaps
+                    .iter()
+                    .map(|gap| (briefing.date.to_string(), gap.reason.clone()))
+            })
+            .filter(|(_, reason)| reason.starts_with("last 30 days"))
+            .collect();
+        assert_eq!(told.len(), weekly, "{member}: {told:?}");
+        if let Some((date, line)) = told.first() {
+            assert_eq!(date, "2026-11-09", "a Monday");
+            assert!(
+                line.starts_with("last 30 days: 5 suggested, 4 right, 1 changed, 0 open"),
+                "{line}"
+            );
+        }
+    }
     world.check();
 }

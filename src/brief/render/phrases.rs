@@ -101,7 +101,12 @@ pub fn quoted(citation: &Citation) -> String {
 
 /// Returns a gap as a sentence.
 pub fn gap(gap: &Gap) -> String {
-    format!("missing: {} – {}", plain(&gap.of), plain(&gap.reason))
+    let missing = if gap.of == Gap::SUGGESTIONS {
+        ""
+    } else {
+        "missing: "
+    };
+    format!("{missing}{} – {}", plain(&gap.of), plain(&gap.reason))
 }
 
 /// Returns what a thread is called, never empty.

@@ -1,14 +1,11 @@
 //! What is written to a tracker, through failures, kills and what people made of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-use anyhow::{Result, bail};
-use tokio::sync::Notify;
+use std::sync::Arc;
 
 use super::board::Board;
 use super::*;
-use crate::connectors::tracker::{Receipt, Verdict, VerdictKind};
+use crate::connectors::tracker::{Verdict, VerdictKind};
 use crate::model::suggestion::{Candidate, Evidence};
 use crate::model::{Member, ThreadRef};
 use crate::store::suggestions;
