@@ -23,6 +23,12 @@ impl Model {
             }
         }
         self.tickets.push(ticket);
+        // Far more than that have no known owner yet only where hardly any have one.
+        if let Some(old) = self.tickets.len().checked_sub(2 * FITTED_ON)
+            && let Some(looked) = &mut self.tickets[old].looked
+        {
+            (looked.people, looked.rows) = (Vec::new(), Vec::new());
+        }
         if let Some(old) = self.tickets.len().checked_sub(4 * FITTED_ON) {
             self.tickets[old].looked = None;
         }
