@@ -101,6 +101,8 @@ impl Endpoint {
         base_url: &str,
         key: &SecretString,
     ) -> Result<Endpoint> {
+        // The client that is replaced below is made first, and asks for a provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let api = OpenAIConfig::new()
             .with_api_base(base_url.trim_end_matches('/'))
             .with_api_key(key.expose_secret());

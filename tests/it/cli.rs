@@ -1,5 +1,7 @@
 //! The binary as a user meets it.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -161,6 +163,69 @@ fn search_finds_what_is_like_a_ticket_and_prefers_the_recent_when_asked() {
     let unknown = run(&["search", "--like", "A-9"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(text(&unknown.stderr).contains("there is no ticket A-9 that you may read"));
+}
+
+/// Answers `/embeddings` like an endpoint does: one vector for what "works", another for the rest.
+fn embeddings(listener: &TcpListener) -> std::io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept()?;
+        let mut stream = BufReader::new(stream);
+        let mut length = 0;
+        let mut line = String::new();
+        while stream.read_line(&mut line)? > 2 {
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body)?;
+        let asked: serde_json::Value = serde_json::from_slice(&body)?;
+        let vector = |text: &str| match text.contains("works") {
+            true => [0.0, 1.0],
+            false => [1.0, 0.0],
+        };
+        let texts = asked["input"].as_array().unwrap().iter().enumerate();
+        let data: Vec<_> = texts
+            .map(|(at, text)| {
+                let vector = vector(text.as_str().unwrap());
+                serde_json::json!({"object": "embedding", "index": at, "embedding": vector})
+            })
+            .collect();
+        let usage = serde_json::json!({"prompt_tokens": 1, "total_tokens": 1});
+        let answer =
+            serde_json::json!({"object": "list", "model": "m", "data": data, "usage": usage});
+        let answer = answer.to_string();
+        write!(
+            stream.get_mut(),
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{answer}",
+            answer.len()
+        )?;
+    }
+}
+
+#[test]
+fn a_model_behind_an_endpoint_is_measured_without_a_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write(
+        "corpus.jsonl",
+        "{\"id\":\"d1\",\"text\":\"The login fails.\"}\n{\"id\":\"d2\",\"text\":\"The login works.\"}\n",
+    );
+    write("queries.jsonl", "{\"id\":\"q1\",\"text\":\"login\"}\n");
+    write("qrels.tsv", "query\tdocument\tgrade\nq1\td1\t1\n");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    std::thread::spawn(move || embeddings(&listener));
+    let measured = |more: &[&str]| {
+        let folder = dir.path().to_str().unwrap();
+        let output = daybrief(&[&["--json", "eval", "search", folder], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        line["mrr_10"].as_f64().unwrap()
+    };
+    assert_eq!(measured(&[]), 0.5);
+    assert_eq!(measured(&["--embeddings", &url, "--model", "m"]), 1.0);
 }
 
 #[test]
