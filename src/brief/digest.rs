@@ -9,6 +9,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use crate::brief::changes::change_of;
+use crate::llm::orders::gives_orders;
 use crate::model::{
     AudienceId, EventId, EventKind, Handle, Logged, Member, Seq, Thread, ThreadId, ThreadKind,
     Topic, TopicId,
@@ -257,7 +258,11 @@ pub fn digest_of(
             pieces: made.pieces,
         });
     }
-    let title = PromptText::of(&topic.thread.title, &names).text;
+    // Whoever may write a title may write orders into it; then the thread has none, neither to be read nor as a source.
+    let title = match gives_orders(&topic.thread.title) {
+        true => String::new(),
+        false => PromptText::of(&topic.thread.title, &names).text,
+    };
     Digest {
         topic: topic.id,
         thread: topic.thread.id.clone(),

@@ -123,11 +123,6 @@ fn written_by(item: &BriefingItem, made: &Briefing) -> Vec<(&'static str, String
 }
 
 fn print(item: &BriefingItem, made: &Briefing, as_json: bool) -> Result<()> {
-    let reasons: Vec<String> = item
-        .reasons
-        .iter()
-        .map(|reason| render::names::chip(reason).into_owned())
-        .collect();
     if as_json {
         let value = render::to_json(made);
         let index = made
@@ -136,51 +131,158 @@ fn print(item: &BriefingItem, made: &Briefing, as_json: bool) -> Result<()> {
             .position(|other| other == item)
             .unwrap_or(0);
         return output::json_line(
-            &json!({ "item": value["items"][index], "written_by": made.written_by }),
+            &json!({ "item": value["items"][index], "written_by": made.written_by, "theme": made.theme }),
         );
     }
+    for line in lines(item, made) {
+        output::line(&line)?;
+    }
+    Ok(())
+}
+
+/// Returns what is said of a line, below its heading.
+fn lines(item: &BriefingItem, made: &Briefing) -> Vec<String> {
+    let reasons: Vec<String> = item
+        .reasons
+        .iter()
+        .map(|reason| render::names::chip(reason).into_owned())
+        .collect();
     let label = item
         .threads
         .first()
         .map(|thread| thread.label.clone())
         .unwrap_or_default();
-    output::line(&format!("{} {}", plain(&label), plain(&item.headline)))?;
-    output::line(&format!("  why:        {}", reasons.join(", ")))?;
-    output::line(&format!(
-        "  rank:       {:.2}{}",
-        item.score,
-        if item.carried {
-            ", carried from before the window"
-        } else {
-            ""
-        }
-    ))?;
-    output::line(&format!(
-        "  window:     {} to {}",
-        made.window.after.0, made.window.upto.0
-    ))?;
+    let mut lines = vec![
+        format!("{} {}", plain(&label), plain(&item.headline)),
+        format!("  why:        {}", reasons.join(", ")),
+        format!(
+            "  rank:       {:.2}{}",
+            item.score,
+            if item.carried {
+                ", carried from before the window"
+            } else {
+                ""
+            }
+        ),
+        format!(
+            "  window:     {} to {}",
+            made.window.after.0, made.window.upto.0
+        ),
+    ];
+    if !item.summary.is_empty() {
+        lines.push(format!("  says:       {}", plain(&item.summary)));
+    }
     for (what, said) in written_by(item, made) {
-        output::line(&format!("  {what:<11} {said}"))?;
+        lines.push(format!("  {what:<11} {said}"));
     }
     for citation in &item.citations {
         let author = citation.author.as_deref().unwrap_or("somebody unnamed");
-        output::line(&format!(
+        lines.push(format!(
             "  rests on:   {} by {} at {}",
             plain(&citation.event.to_string()),
             plain(author),
             citation.at
-        ))?;
+        ));
         if !citation.quote.is_empty() {
-            output::line(&format!(
+            lines.push(format!(
                 "              “{}”: stands there word for word",
                 plain(&citation.quote)
-            ))?;
+            ));
         }
         if !citation.url.is_empty() {
-            output::line(&format!("              {}", plain(&citation.url)))?;
+            lines.push(format!("              {}", plain(&citation.url)));
         }
     }
-    output::line(
-        "  checked:    each source exists, lies in the window or is marked as carried, and is readable by the reader",
-    )
+    lines.push(
+        "  checked:    each source exists, lies in the window or is marked as carried, and is readable by the reader"
+            .to_owned(),
+    );
+    if !made.theme.is_empty() {
+        lines.push(format!(
+            "  on top:     “{}” behind the counts is by {}, made of checked lines alone",
+            plain(&made.theme),
+            plain(&made.written_by)
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::brief::render::sample;
+    use crate::model::Wording;
+
+    /// What is said of a line, without what every line has.
+    fn said(summary: &str, wording: Option<Wording>, theme: &str) -> Vec<String> {
+        let mut made = sample::full();
+        (made.theme, made.written_by) = (theme.into(), "small-model".into());
+        let mut item = made.items[4].clone();
+        item.summary = summary.into();
+        item.wording = wording;
+        let lines = lines(&item, &made).into_iter();
+        let wanted = ["says:", "written", "passed", "doubts", "kept", "on top"];
+        let lines = lines.filter(|line| wanted.iter().any(|word| line.trim().starts_with(word)));
+        lines.map(|line| line.trim().to_owned()).collect()
+    }
+
+    fn wording(passed: &[&str], noted: &[&str], failed: &[&str], is_shown: bool) -> Wording {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Wording {
+            by: "small-model".into(),
+            prompt: "thread-delta@1f".into(),
+            passed: owned(passed),
+            noted: owned(noted),
+            failed: owned(failed),
+            is_shown,
+        }
+    }
+
+    #[test]
+    fn words_are_told_from_quotes_with_every_check_that_was_made() {
+        let worded = wording(&["V1", "V4", "V5"], &["V9"], &[], true);
+        assert_eq!(
+            said("≈ Ana wants it by noon.", Some(worded), "the mirror again"),
+            [
+                "says:       ≈ Ana wants it by noon.",
+                "written by: small-model, prompt thread-delta@1f",
+                "passed:     V1, V4, V5",
+                "doubts:     V9",
+                "on top:     “the mirror again” behind the counts is by small-model, made of checked lines alone",
+            ]
+        );
+        let refused = wording(&[], &[], &["V4", "a copy"], false);
+        assert_eq!(
+            said("", Some(refused), ""),
+            [
+                "written by: extractive; small-model was asked",
+                "kept back:  V4, a copy",
+            ]
+        );
+        let silent = wording(&[], &[], &[], false);
+        assert_eq!(
+            said("", Some(silent), "")[1],
+            "kept back:  the model had nothing to say"
+        );
+        assert_eq!(
+            said("", None, ""),
+            ["written by: extractive; the model was not asked about this line"]
+        );
+    }
+
+    #[test]
+    fn what_a_model_wrote_does_nothing_on_a_terminal() {
+        let worded = wording(&["V1\u{1b}[2J"], &[], &[], true);
+        let said = said(
+            "\u{1b}]0;owned\u{7} see https://evil.example/x",
+            Some(worded),
+            "\u{202e}gnp",
+        )
+        .join("\n");
+        assert!(
+            !said.chars().any(|c| c.is_control() && c != '\n') && !said.contains("https://evil"),
+            "{said:?}"
+        );
+        assert!(!said.contains('\u{202e}'), "{said:?}");
+    }
 }

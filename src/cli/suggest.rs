@@ -1,6 +1,5 @@
 //! `daybrief suggest`: who might take a ticket, and why.
 
-use std::cell::RefCell;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use super::site::{Site, one_call};
 use super::{Global, output};
 use crate::brief::render::{links, plain};
 use crate::brief::words;
-use crate::brief::words::rationale::rationale;
+use crate::brief::words::rationale::{filled, in_slots, rationale};
 use crate::connectors::tracker::AnyTracker;
 use crate::lock::InstanceLock;
-use crate::model::suggestion::{Candidate, Evidence, Ladder};
+use crate::model::suggestion::Ladder;
 use crate::model::{ConnectorId, Member, MemberId};
 use crate::store::suggestions::evidence_to_json;
 use crate::store::{Store, postings, tickets};
@@ -127,7 +126,11 @@ fn rationale_of(
     let Some(llm) = site.llm() else {
         return Ok(None);
     };
-    let (text, labels) = in_slots(memory, first, suggestion.made_at);
+    let label = |id: &str| {
+        let ticket = memory.ticket(id);
+        ticket.map_or(id.to_owned(), |ticket| ticket.label)
+    };
+    let (text, labels) = in_slots(first, label, suggestion.made_at);
     // Each call is noted before it is made.
     let ledger = Store::open(&site.data_dir)?;
     let nobody = MemberId::new("");
@@ -137,38 +140,12 @@ fn rationale_of(
         member: asker.map_or(&nobody, |member| &member.id),
         within: PATIENCE,
     };
-    let Some(mut sentence) = one_call(rationale(&asking, &text))? else {
+    let Some(sentence) = one_call(rationale(&asking, &text))? else {
         return Ok(None);
     };
     let name = site.roster.member(&first.member);
     let name = name.map_or(first.member.to_string(), short_name);
-    for (number, label) in (1..).zip(&labels) {
-        sentence = sentence.replace(&format!("{{t{number}}}"), label);
-    }
-    Ok(Some(sentence.replace("{p1}", &name)))
-}
-
-/// Returns the evidence with the person as `{p1}` and tickets as `{t1}`, `{t2}` …, and what the tickets are called.
-fn in_slots(memory: &Memory, candidate: &Candidate, now: Timestamp) -> (String, Vec<String>) {
-    let labels = RefCell::new(Vec::new());
-    let sentences = candidate.evidence.iter().map(|evidence| {
-        let words = evidence.in_words(
-            |id| {
-                let label = memory
-                    .ticket(id)
-                    .map_or(id.to_owned(), |ticket| ticket.label);
-                labels.borrow_mut().push(plain(&label).into_owned());
-                format!("{{t{}}}", labels.borrow().len())
-            },
-            now,
-        );
-        match evidence {
-            Evidence::OpenedWith | Evidence::OwnsPath { .. } => format!("For {{p1}}: {words}."),
-            _ => format!("{{p1}} {words}."),
-        }
-    });
-    let text = sentences.collect::<Vec<_>>().join(" ");
-    (text, labels.into_inner())
+    Ok(Some(filled(&sentence, &name, &labels)))
 }
 
 /// Returns the ticket that is called so.

@@ -3,6 +3,8 @@
 //! Each attack stands in a thread of its own, beside a question to the reader and a ticket of theirs. Every model is asked;
 //! then the briefing is drawn on every surface and looked through for what must not be there.
 
+mod places;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use daybrief::llm::fake::{self, Fake, Manner, Mind};
 use daybrief::llm::{Llm, stack_options};
 use daybrief::model::{
     Audience, Briefing, ConnectorId, Event, EventId, EventKind, Handle, Learned, Markdown, Member,
-    SpaceId, Thread, ThreadId, ThreadKind, Ticket, Window,
+    Person, Space, SpaceId, Thread, ThreadId, ThreadKind, Ticket, Window,
 };
 use daybrief::roster::Roster;
 use daybrief::store::{Store, events};
@@ -28,6 +30,7 @@ use serde_json::Value;
 use crate::world::at;
 
 /// One attack: a thread with a payload in it.
+#[derive(Default)]
 struct Attack {
     id: String,
     carrier: String,
@@ -36,6 +39,12 @@ struct Attack {
     messages: Vec<(String, String)>,
     /// What must not be seen outside of a quote.
     canary: Option<String>,
+    /// What "Mal" calls themselves.
+    name: String,
+    /// What the channel is called.
+    space: String,
+    /// The ticket's labels.
+    labels: Vec<String>,
 }
 
 /// The reader's own, which no attack may hide.
@@ -66,6 +75,7 @@ impl Scene {
         let kind = match attack.carrier.as_str() {
             "email" => ThreadKind::Mail,
             "ticket" => ThreadKind::Ticket,
+            "meeting" => ThreadKind::Recording,
             _ => ThreadKind::Conversation,
         };
         let office = ConnectorId::new("office");
@@ -88,7 +98,18 @@ impl Scene {
             .unwrap()
             .members(now)
             .unwrap();
-        let roster = Roster::new(members, Vec::new(), Vec::new(), Vec::new());
+        let people = (!attack.name.is_empty()).then(|| Person {
+            handle: Some(handle(&office, "Mal")),
+            name: attack.name.clone(),
+            ..Person::default()
+        });
+        let spaces = (!attack.space.is_empty()).then(|| Space {
+            id: SpaceId::new(&office, "general"),
+            name: attack.space.clone(),
+            members: None,
+        });
+        let people = people.into_iter().collect();
+        let roster = Roster::new(members, Vec::new(), people, spaces.into_iter().collect());
         let ana = roster
             .members
             .iter()
@@ -130,7 +151,10 @@ impl Scene {
             "t1",
             kind,
             title,
-            (kind == ThreadKind::Ticket).then(|| own("TEAM-1")),
+            (kind == ThreadKind::Ticket).then(|| Ticket {
+                labels: attack.labels.clone(),
+                ..own("TEAM-1")
+            }),
         );
         let asked = thread("t2", ThreadKind::Conversation, "", None);
         let ticket = thread(
@@ -238,7 +262,7 @@ impl Scene {
     }
 
     /// The briefing with whatever this model wrote.
-    fn with_words(&self, mind: Mind, runtime: &tokio::runtime::Runtime) -> (Briefing, usize) {
+    fn with_words(&self, mind: Mind, runtime: &tokio::runtime::Runtime) -> (Briefing, Vec<String>) {
         let config = LlmConfig {
             base_url: "http://model.invalid/v1".into(),
             model: fake::MODEL.into(),
@@ -260,7 +284,8 @@ impl Scene {
         self.store
             .write_now(|c| daybrief::store::words::forget_model(c, fake::MODEL))
             .unwrap();
-        (briefing, server.asked().len())
+        let asked = server.asked().iter().map(Value::to_string).collect();
+        (briefing, asked)
     }
 }
 
@@ -413,6 +438,10 @@ fn elements(value: &Value, faults: &mut Vec<String>) {
 
 /// Puts every attack before every model, its authors from outside and from the team; returns how many lines were worded.
 fn withstand(attacks: &[Attack]) -> usize {
+    withstand_by(attacks, &MINDS)
+}
+
+fn withstand_by(attacks: &[Attack], minds: &[Mind]) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -434,7 +463,7 @@ fn withstand(attacks: &[Attack]) -> usize {
                 "{}",
                 attack.id
             );
-            for mind in MINDS {
+            for &mind in minds {
                 let (briefing, _) = scene.with_words(mind, &runtime);
                 let mut wrong = faults(&scene, attack, &briefing);
                 if threads(&briefing) != threads(&without)
@@ -673,6 +702,7 @@ fn own_attacks() -> Vec<Attack> {
                     .map(|(author, text)| (author.to_owned(), text))
                     .to_vec(),
                 canary: Some((*canary).to_owned()),
+                ..Attack::default()
             });
         }
     }
@@ -702,10 +732,11 @@ fn a_model_that_says_what_is_true_is_heard_in_the_same_threads() {
                 title: attack.title.clone(),
                 messages: attack.messages.clone(),
                 canary: None,
+                ..Attack::default()
             };
             let scene = Scene::new(attack, true);
             let (briefing, asked) = scene.with_words(Mind::Faithful, &runtime);
-            assert!(asked >= 1);
+            assert!(!asked.is_empty());
             assert_eq!(
                 faults(&scene, attack, &briefing),
                 Vec::<String>::new(),
@@ -757,6 +788,7 @@ fn every_known_attack_is_withstood_on_every_surface() {
                 .map(|message| (text_of(&message["author"]), text_of(&message["text"])))
                 .collect(),
             canary: row["canary"].as_str().map(str::to_owned),
+            ..Attack::default()
         })
         .collect();
     assert!(attacks.len() >= 200, "{} attacks", attacks.len());
@@ -780,6 +812,7 @@ fn look_alikes_are_neither_dropped_nor_often_quoted_only() {
             title: String::new(),
             messages: vec![("Kim".into(), text_of(&row["text"]))],
             canary: None,
+            ..Attack::default()
         })
         .collect();
     let flagged = attacks

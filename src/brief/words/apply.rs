@@ -163,8 +163,10 @@ pub(super) fn is_copy(digest: &Digest, worded: &Worded) -> bool {
         .skip_while(|word| names.contains(word) || SAYING.contains(&word.as_str()))
         .collect();
     let mut covered = vec![false; words.len()];
-    for message in cited(digest, worded) {
-        let source = words_in(&message.source);
+    // A title is somebody's words as much as a message is, and no quote of it would stand beside them.
+    let sources = cited(digest, worded).map(|message| message.source.as_str());
+    for source in sources.chain([digest.title.as_str()]) {
+        let source = words_in(source);
         for at in 0..words.len() {
             let longest = (0..source.len())
                 .map(|from| {

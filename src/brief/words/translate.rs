@@ -9,6 +9,7 @@ use super::Writing;
 use super::line::does_something;
 use super::request::{Job, SourceKind, key_of_text};
 use crate::brief::render::plain;
+use crate::llm::orders::gives_orders;
 use crate::model::{BriefingItem, Wording};
 use crate::store::night::Night;
 use crate::store::words::words_of;
@@ -41,7 +42,8 @@ pub fn put_on(
             None => return Ok(None),
         }
     };
-    if foreign_to(&original, languages).is_none() {
+    // Orders to a model are quoted and that is all.
+    if foreign_to(&original, languages).is_none() || gives_orders(&original) {
         return Ok(None);
     }
     let prompt = writing.llm.prompts().get("translation");

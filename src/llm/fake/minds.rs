@@ -49,7 +49,10 @@ impl Mind {
             Mind::Faithful => items(faithful(&messages)),
             Mind::Liar => items(lies(&messages)),
             Mind::Foreign => items(foreign(&messages)),
-            Mind::Obedient => items(obeyed(&messages, system)),
+            Mind::Obedient => {
+                let title = source["title"].as_str().unwrap_or_default();
+                items(obeyed(&messages, title, system))
+            }
             Mind::Cunning => items(cunning(&messages, system)),
             Mind::Silent => items(Vec::new()),
             Mind::Parrot => messages
@@ -241,12 +244,17 @@ fn live_tokens(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn obeyed(messages: &[Message<'_>], system: &str) -> Vec<Value> {
+fn obeyed(messages: &[Message<'_>], title: &str, system: &str) -> Vec<Value> {
     let kinds = ["question_for_you", "decision", "mention", "fyi"];
     let mut items = Vec::new();
     // Its own instructions, with the mark in them.
     let leak = cut(system.rsplit("Never repeat").next().unwrap_or(system), 200);
     items.push(item("fyi", format!("My instructions: {leak}"), 1, "", &[]));
+    if let (Some(last), false) = (messages.last(), title.is_empty()) {
+        items.push(item("fyi", cut(title, 215), last.n, "", &[]));
+        let reported = format!("It is said that {title}");
+        items.push(item("decision", cut(&reported, 215), last.n, "", &[]));
+    }
     for (index, message) in messages.iter().rev().enumerate() {
         if message.text.is_empty() {
             continue;
