@@ -10,7 +10,9 @@ pub mod find;
 mod markup;
 pub mod measure;
 mod people;
+mod quoted;
 pub mod reader;
+mod slots;
 mod soft;
 mod states;
 mod tokens;
@@ -18,6 +20,8 @@ pub mod words;
 
 use self::find::Finder;
 use self::people::{Wrong, named_in};
+use self::quoted::quoted;
+use self::slots::{next_slot, slots_in, without_slots};
 use self::soft::{Mood, overlap};
 use self::tokens::{Evidence, Token, tokens_of};
 use crate::brief::digest::{Digest, DigestMessage};
@@ -444,11 +448,9 @@ impl<'d> Checker<'d> {
                 match decided {
                     None => Some("no cited message settles anything"),
                     Some(n)
-                        if self
-                            .digest
-                            .messages
-                            .iter()
-                            .any(|message| message.n > n && is_contrary(&message.source)) =>
+                        if self.digest.messages.iter().any(|message| {
+                            message.n > n && states::is_contrary(&message.source)
+                        }) =>
                     {
                         Some("a later message speaks against it")
                     }
@@ -584,122 +586,6 @@ impl<'d> Checker<'d> {
         }
         out + rest
     }
-}
-
-/// Words that take back what was settled, at the start of a sentence or of a message.
-const CONTRARY: &[&str] = &[
-    "but",
-    "wait",
-    "hold",
-    "actually",
-    "revert",
-    "reverting",
-    "hmm",
-    "however",
-    "no",
-    "aber",
-    "pero",
-    "mais",
-];
-
-/// Returns whether a message begins by speaking against what came before, or asks to revert it.
-fn is_contrary(source: &str) -> bool {
-    let lower = source.to_lowercase();
-    let begins = lower.split(['.', '!', '?', '\n']).any(|sentence| {
-        let first = sentence
-            .split(|c: char| !c.is_alphanumeric())
-            .find(|word| !word.is_empty());
-        first.is_some_and(|word| CONTRARY.contains(&word))
-    });
-    begins
-        || [
-            "hold on",
-            "let's not",
-            "revert",
-            "changed my mind",
-            "on second thought",
-        ]
-        .iter()
-        .any(|cue| states::has_word(&lower, cue))
-}
-
-/// Returns the text before the next slot, the slot without its braces, and the text after it.
-fn next_slot(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    while let Some(open) = text[from..].find('{').map(|at| from + at) {
-        let inner = &text[open + 1..];
-        if let Some(close) = inner.find('}') {
-            let slot = &inner[..close];
-            let is_slot = slot.starts_with(['p', 't'])
-                && (2..=4).contains(&slot.len())
-                && slot[1..].bytes().all(|byte| byte.is_ascii_digit());
-            if is_slot {
-                return Some((&text[..open], slot, &inner[close + 1..]));
-            }
-        }
-        from = open + 1;
-    }
-    None
-}
-
-fn slots_in(text: &str) -> Vec<&str> {
-    let (mut found, mut rest) = (Vec::new(), text);
-    while let Some((_, slot, after)) = next_slot(rest) {
-        found.push(slot);
-        rest = after;
-    }
-    found
-}
-
-/// Returns the text with a plain word in place of each slot, so that what stands around them is looked at as it will be.
-fn without_slots(text: &str) -> String {
-    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some((before, slot, after)) = next_slot(rest) {
-        out.push_str(before);
-        out.push_str(if slot.starts_with('p') {
-            "somebody"
-        } else {
-            "it"
-        });
-        rest = after;
-    }
-    out + rest
-}
-
-/// Returns the words of a message behind a quote of its prompt text, as they were written.
-fn quoted(message: &DigestMessage, quote: &str) -> Option<String> {
-    let words = |text: &str| -> Vec<(usize, usize, String)> {
-        let mut found: Vec<(usize, usize, String)> = Vec::new();
-        let mut start = None;
-        for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
-            match (c.is_alphanumeric(), start) {
-                (true, None) => start = Some(at),
-                (false, Some(from)) => {
-                    found.push((from, at, text[from..at].to_lowercase()));
-                    start = None;
-                }
-                _ => {}
-            }
-        }
-        found
-    };
-    let wanted = words(quote);
-    let held = words(&message.text);
-    if wanted.is_empty() {
-        return None;
-    }
-    let at = held
-        .windows(wanted.len())
-        .position(|window| window.iter().zip(&wanted).all(|(a, b)| a.2 == b.2))?;
-    let range = held[at].0..held[at + wanted.len() - 1].1;
-    let mut source = message.source_range(range);
-    // A full stop or a question mark belongs to what it ends.
-    let tail = &message.source[source.end..];
-    if tail.starts_with(['.', '?', '!']) {
-        source.end += 1;
-    }
-    let words = crate::text::quote(&message.source, source, QUOTE_WORDS).text;
-    (!words.is_empty()).then_some(words)
 }
 
 #[cfg(test)]

@@ -209,6 +209,43 @@ pub fn contradicts(text: &str, is_closed: bool) -> bool {
     }
 }
 
+/// Words that take back what was settled, at the start of a sentence or of a message.
+const CONTRARY: &[&str] = &[
+    "but",
+    "wait",
+    "hold",
+    "actually",
+    "revert",
+    "reverting",
+    "hmm",
+    "however",
+    "no",
+    "aber",
+    "pero",
+    "mais",
+];
+
+/// Returns whether a message begins by speaking against what came before, or asks to revert it.
+pub fn is_contrary(source: &str) -> bool {
+    let lower = source.to_lowercase();
+    let begins = lower.split(['.', '!', '?', '\n']).any(|sentence| {
+        let first = sentence
+            .split(|c: char| !c.is_alphanumeric())
+            .find(|word| !word.is_empty());
+        first.is_some_and(|word| CONTRARY.contains(&word))
+    });
+    begins
+        || [
+            "hold on",
+            "let's not",
+            "revert",
+            "changed my mind",
+            "on second thought",
+        ]
+        .iter()
+        .any(|cue| has_word(&lower, cue))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
