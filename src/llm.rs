@@ -97,6 +97,8 @@ pub struct Reply {
 pub enum Failure {
     /// The question is longer than the model reads.
     TooLong,
+    /// The time was over before it was this question's turn, or before the server had had its own; it may be well.
+    NoTime,
     /// The server does not answer, not in time, or not now.
     Unavailable(String),
     /// The server answers, and will answer the same again: no key, no such model.
@@ -107,6 +109,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Failure::TooLong => f.write_str("the question is longer than the model reads"),
+            Failure::NoTime => f.write_str("there was no time left for an answer"),
             Failure::Unavailable(reason) | Failure::Refused(reason) => f.write_str(reason),
         }
     }
@@ -221,26 +224,33 @@ impl Llm {
     /// # Errors
     /// When there is no answer; whoever asks goes on without.
     pub async fn ask(&self, question: &Question, within: Duration) -> Result<Reply, Failure> {
-        if self.is_resting() {
-            return Err(Failure::Unavailable(
+        let resting = || {
+            Failure::Unavailable(
                 "the model failed a moment ago and is left alone for a while".into(),
-            ));
+            )
+        };
+        if self.is_resting() {
+            return Err(resting());
         }
-        let limit = within.min(Duration::from_secs(self.inner.config.timeout_secs));
-        let asked = tokio::time::timeout(limit, async {
-            let _turn = self.inner.gate.acquire().await.ok();
-            // Whoever waited for a turn while the server failed does not ask it again.
-            if self.is_resting() {
-                return Err(Failure::Unavailable(
-                    "the model failed a moment ago and is left alone for a while".into(),
-                ));
+        let begun = tokio::time::Instant::now();
+        // A slow server that serves one after the other is no dead one: the wait for a turn is not its time.
+        let Ok(_turn) = tokio::time::timeout(within, self.inner.gate.acquire()).await else {
+            return Err(Failure::NoTime);
+        };
+        // Whoever waited for a turn while the server failed does not ask it again.
+        if self.is_resting() {
+            return Err(resting());
+        }
+        let left = within.saturating_sub(begun.elapsed());
+        let own = Duration::from_secs(self.inner.config.timeout_secs);
+        let asked = tokio::time::timeout(left.min(own), self.climb_down(question)).await;
+        let answer = asked.unwrap_or_else(|_| {
+            if left < own {
+                return Err(Failure::NoTime);
             }
-            self.climb_down(question).await
-        });
-        let answer = asked.await.unwrap_or_else(|_| {
             Err(Failure::Unavailable(format!(
                 "the model did not answer within {} s",
-                limit.as_secs()
+                own.as_secs()
             )))
         });
         if let Err(Failure::Unavailable(reason) | Failure::Refused(reason)) = &answer

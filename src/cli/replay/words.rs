@@ -11,7 +11,7 @@ use super::super::output;
 use super::super::site::Site;
 use super::Rehearsal;
 use crate::brief::replay::{Morning, mornings};
-use crate::brief::words::{Asking, fill};
+use crate::brief::words::{Asking, Tally as Said, fill};
 use crate::brief::{briefing_with_words, deliver, render};
 use crate::clock::Clock;
 use crate::config::LlmConfig;
@@ -71,6 +71,18 @@ pub(super) fn replay(
     let after = site
         .store
         .read_now(|c| words::sum_since(c, &model, since))?;
+    let answers = site
+        .store
+        .read_now(|c| words::answers_since(c, &model, since))?;
+    let mut said = Said::default();
+    for (_, body) in &answers {
+        let (one, _) = Said::beside(body);
+        said.written += one.written;
+        said.passed += one.passed;
+        for (check, count) in one.refused {
+            *said.refused.entry(check).or_default() += count;
+        }
+    }
     if rehearse.is_some() {
         site.store.write_now(|c| words::forget_model(c, &model))?;
     }
@@ -98,12 +110,19 @@ pub(super) fn replay(
         tally.lines - tally.worded - tally.kept_back - tally.nothing_said
     );
     eprintln!("unverified lines  {}", tally.unverified);
-    let checks: Vec<String> = tally
-        .checks
-        .iter()
-        .map(|(check, count)| format!("{check} {count}"))
-        .collect();
-    eprintln!("kept back by      {}", checks.join(", "));
+    let counted = |checks: &BTreeMap<String, usize>| {
+        let checks = checks
+            .iter()
+            .map(|(check, count)| format!("{check} {count}"));
+        checks.collect::<Vec<_>>().join(", ")
+    };
+    eprintln!("kept back by      {}", counted(&tally.checks));
+    eprintln!(
+        "model's sentences {}: {} passed; refused by {}",
+        said.written,
+        said.passed,
+        counted(&said.refused)
+    );
     eprintln!(
         "calls             {calls} ({} without an answer), {:.1} a morning",
         after.failed - before.failed,
