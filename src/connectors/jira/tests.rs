@@ -190,10 +190,12 @@ impl Drop for Here {
 fn described(is_cloud: bool) -> Spec {
     if is_cloud {
         // Nobody is an owner too: the words say so, the schema does not.
-        return Spec::open("jira/jira-cloud-v3.trimmed.openapi.json.gz").newer(
-            "put /rest/api/3/issue/{issueIdOrKey}/assignee",
-            &["accountId"],
-        );
+        return Spec::open("jira/jira-cloud-v3.trimmed.openapi.json.gz")
+            .newer(
+                "put /rest/api/3/issue/{issueIdOrKey}/assignee",
+                &["accountId"],
+            )
+            .newer("post /oauth/token", &[]);
     }
     // The description at hand is of an older version, cut to fewer calls, and knows the bodies of none.
     let mut spec = Spec::open("jira/jira-dc-7.6-v2.trimmed.openapi.json").under("/rest");
