@@ -148,9 +148,13 @@ pub async fn post_due<T: Tracker>(
     let mut count = 0;
     for posting in store.read(move |c| postings::due(c, now)).await? {
         let Some(tracker) = tracker_of(&posting.connector) else {
-            let refused = posting.clone();
+            // What a human took back stays so where daybrief may not write any more.
+            let state = match posting.state {
+                State::Undoing => State::Undone,
+                _ => State::Refused,
+            };
             let end = move |c: &rusqlite::Connection| {
-                postings::settle(c, &refused, State::Refused, None, None, now)
+                postings::settle(c, &posting, state, None, None, now)
             };
             store.write(end).await?;
             continue;

@@ -265,7 +265,7 @@ fn a_ticket_is_given_to_somebody_only_where_the_backtest_and_the_last_month_both
     world.run_until("2026-11-03T16:00:00Z");
     assert_eq!(
         given(&world, "T-902").unwrap().state,
-        postings::State::Undoing
+        postings::State::Undone
     );
 
     // A month that went wrong drops the area back to saying, and somebody is told.
