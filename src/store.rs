@@ -23,6 +23,7 @@ pub mod night;
 pub mod people;
 pub mod postings;
 pub mod progress;
+pub mod quoted;
 pub mod retention;
 pub mod rows;
 pub mod steering;
@@ -31,7 +32,7 @@ pub mod tickets;
 pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
@@ -40,6 +41,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("store/0006_suggestions.sql"),
     include_str!("store/0007_words.sql"),
     include_str!("store/0008_headlines.sql"),
+    include_str!("store/0009_quoted.sql"),
 ];
 
 /// The name of the database within the data folder.

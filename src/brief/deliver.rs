@@ -24,7 +24,7 @@ use crate::roster::Roster;
 use crate::schedule;
 use crate::sinks::{ChatSink, Found, Message, NotTaken, Receipt};
 use crate::store::deliveries::{self, Delivery, State, key_of};
-use crate::store::{Store, audiences, events, progress};
+use crate::store::{Store, audiences, events, progress, quoted};
 use crate::text::stands_in;
 
 /// How long a sink may take; then it counts as failed.
@@ -480,6 +480,11 @@ fn put_planned(c: &Connection, made: &Briefing) -> Result<()> {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let may_go = deliveries::plan(c, &made.member, made.date, &made.window, &hash, &body)?;
+    let mut seqs = cited_positions(c, made)?;
+    for waiting in &made.waiting {
+        seqs.extend(events::find_event(c, &waiting.citation.event)?.map(|event| event.seq));
+    }
+    quoted::put(c, &made.member, made.date, &seqs)?;
     anyhow::ensure!(
         may_go,
         "the briefing {} is on its way or settled already",

@@ -180,8 +180,9 @@ pub fn put_audience(c: &Connection, seq: Seq, audience: Option<AudienceId>) -> R
     Ok(())
 }
 
-/// Forgets an event's text because the source removed it.
+/// Forgets an event's text because the source removed it; stored briefings let go of it too.
 pub fn remove_text(c: &Connection, seq: Seq) -> Result<()> {
+    super::quoted::unsay(c, seq)?;
     c.prepare_cached("UPDATE events SET text = '', aside = '', removed = 1 WHERE seq = ?1")?
         .execute([seq.0])?;
     // What its edits said was said by it too.

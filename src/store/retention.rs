@@ -117,6 +117,7 @@ pub fn expire_deliveries(c: &Connection, before: Timestamp) -> Result<usize> {
         "UPDATE deliveries SET body = '', cited = '[]' WHERE settled_at < ?1 AND body <> ''",
         [micros(before)],
     )?;
+    super::quoted::prune(c)?;
     c.execute("DELETE FROM gaps WHERE seen_at < ?1", [micros(before)])?;
     c.execute("DELETE FROM skips WHERE seen_at < ?1", [micros(before)])?;
     Ok(emptied)

@@ -411,6 +411,38 @@ fn what_is_past_its_time_leaves_store_and_index_and_is_no_news() {
 }
 
 #[test]
+fn what_is_deleted_at_its_source_leaves_the_briefings_that_quoted_it() {
+    let mut world = World::new("2026-11-19T12:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "Europe/Berlin", "");
+    let ask = world.chat(
+        "general",
+        "2026-11-19T20:00:00Z",
+        "bo",
+        "<@UANA> could you put the marmalade back on the shelf?",
+    );
+    world.run_until("2026-11-20T12:00:00Z");
+    let stored = |world: &World, word: &str| -> u64 {
+        let sql = "SELECT count(*) FROM deliveries WHERE body LIKE '%' || ?1 || '%'";
+        let count = world
+            .store()
+            .read_now(|c| Ok(c.query_row(sql, [word], |row| row.get(0))?));
+        count.unwrap()
+    };
+    assert_eq!(stored(&world, "marmalade"), 1);
+    world.check();
+    world.delete(&ask);
+    world.run_until("2026-11-20T18:00:00Z");
+    assert_eq!(stored(&world, "marmalade"), 0);
+    assert_eq!(stored(&world, "removed at its source"), 1);
+    let ana = world
+        .store()
+        .read_now(|c| daybrief::store::deliveries::latest(c, Some(&"ana".into()), 1));
+    let ana = daybrief::brief::deliver::body_of(&ana.unwrap()[0]).unwrap();
+    assert_eq!(*ana.items[0].citations[0].event.id, *ask, "the line stays");
+}
+
+#[test]
 fn who_joins_the_space_is_briefed_and_who_leaves_is_not_and_the_admin_is_told() {
     let mut world = World::new("2026-11-17T05:00:00Z");
     world.set_config(

@@ -17,7 +17,7 @@ use daybrief::daemon::{Daemon, Parts};
 use daybrief::http::{Http, Options as HttpOptions};
 use daybrief::llm::fake::Fake;
 use daybrief::llm::{Llm, stack_options};
-use daybrief::model::{Briefing, Heard, Member, MemberId, Verdict};
+use daybrief::model::{Briefing, EventId, Heard, Member, MemberId, Verdict};
 use daybrief::roster::Roster;
 use daybrief::schedule;
 use daybrief::sinks::{ChatSink, Found, Message, NotTaken, Receipt};
@@ -505,7 +505,17 @@ impl World {
     }
 }
 
-/// Every citation exists, may be read and lies in the window, or its line is carried.
+/// Returns when we learned that an event is gone.
+fn removed_at(c: &Connection, id: &EventId) -> Timestamp {
+    let event = events::find_event(c, id).unwrap();
+    let event = event.unwrap_or_else(|| panic!("{id} is cited and never existed"));
+    assert!(event.is_removed, "{id} can be found in one way only");
+    let sql = "SELECT learned FROM events WHERE of_seq = ?1 AND kind = 'deleted'";
+    let learned = c.query_row(sql, [event.seq.0], |row| row.get(0)).unwrap();
+    Timestamp::from_microsecond(learned).unwrap()
+}
+
+/// Every citation exists or was removed later, may be read and lies in the window, or its line is carried.
 fn check_citations(c: &Connection, member: &Member, sent: &[Briefing]) {
     let readable = audiences::readable_by(c, Some(member)).unwrap();
     let mut before = None;
@@ -518,7 +528,14 @@ fn check_citations(c: &Connection, member: &Member, sent: &[Briefing]) {
             for citation in &item.citations {
                 let id = &citation.event;
                 let cited = events::present(c, id).unwrap();
-                let cited = cited.unwrap_or_else(|| panic!("{id} is cited and does not exist"));
+                let Some(cited) = cited else {
+                    assert!(
+                        removed_at(c, id) >= window.upto.0,
+                        "{id} is cited and was gone by then"
+                    );
+                    is_new = true;
+                    continue;
+                };
                 let may_read = readable.contains(&cited.audience);
                 assert!(may_read, "{} was shown {id}", member.id);
                 assert!(cited.learned < window.upto, "{id} was known to nobody yet");
