@@ -16,22 +16,7 @@ pub fn named(
     file: Option<&Path>,
     base: &Path,
 ) -> Result<SecretString> {
-    let (env_key, file_key) = keys;
-    let text = match (env, file) {
-        (Some(name), None) => std::env::var(name).ok().with_context(|| {
-            format!("{env_key} under [{table}]: the environment variable {name} is not set")
-        })?,
-        (None, Some(file)) => {
-            let path: PathBuf = base.join(file);
-            std::fs::read_to_string(&path).with_context(|| {
-                format!("{file_key} under [{table}]: cannot read {}", path.display())
-            })?
-        }
-        (None, None) => bail!(
-            "[{table}] names no token: set {env_key} to the name of an environment variable, or {file_key} to a file"
-        ),
-        (Some(_), Some(_)) => bail!("[{table}] names both {env_key} and {file_key}; keep one"),
-    };
+    let text = text_of("token", table, keys, env, file, base)?;
     let text = text.trim();
     if text.is_empty() || text.contains(char::is_whitespace) {
         bail!("the token that [{table}] names is empty or holds white space");
@@ -49,26 +34,8 @@ pub fn password(
     file: Option<&Path>,
     base: &Path,
 ) -> Result<SecretString> {
-    let text = match (env, file) {
-        (Some(name), None) => std::env::var(name).ok().with_context(|| {
-            format!("password_env under [{table}]: the environment variable {name} is not set")
-        })?,
-        (None, Some(file)) => {
-            let path: PathBuf = base.join(file);
-            std::fs::read_to_string(&path).with_context(|| {
-                format!(
-                    "password_file under [{table}]: cannot read {}",
-                    path.display()
-                )
-            })?
-        }
-        (None, None) => bail!(
-            "[{table}] names no password: set password_env to the name of an environment variable, or password_file to a file"
-        ),
-        (Some(_), Some(_)) => {
-            bail!("[{table}] names both password_env and password_file; keep one")
-        }
-    };
+    let keys = ("password_env", "password_file");
+    let text = text_of("password", table, keys, env, file, base)?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() || text.contains(['\r', '\n', '\0']) {
         bail!("the password that [{table}] names is empty or has more than one line");
@@ -86,27 +53,35 @@ pub fn private_key(
     file: Option<&Path>,
     base: &Path,
 ) -> Result<SecretString> {
-    let text = match (env, file) {
+    let keys = ("private_key_env", "private_key_file");
+    let text = text_of("private key", table, keys, env, file, base)?;
+    Ok(SecretString::from(text))
+}
+
+/// Returns what stands in the variable or the file that a table names, as it stands there.
+fn text_of(
+    what: &str,
+    table: &str,
+    (env_key, file_key): (&str, &str),
+    env: Option<&str>,
+    file: Option<&Path>,
+    base: &Path,
+) -> Result<String> {
+    match (env, file) {
         (Some(name), None) => std::env::var(name).ok().with_context(|| {
-            format!("private_key_env under [{table}]: the environment variable {name} is not set")
-        })?,
+            format!("{env_key} under [{table}]: the environment variable {name} is not set")
+        }),
         (None, Some(file)) => {
             let path: PathBuf = base.join(file);
             std::fs::read_to_string(&path).with_context(|| {
-                format!(
-                    "private_key_file under [{table}]: cannot read {}",
-                    path.display()
-                )
-            })?
+                format!("{file_key} under [{table}]: cannot read {}", path.display())
+            })
         }
         (None, None) => bail!(
-            "[{table}] names no private key: set private_key_file to the .pem file, or private_key_env to an environment variable"
+            "[{table}] names no {what}: set {env_key} to the name of an environment variable, or {file_key} to a file"
         ),
-        (Some(_), Some(_)) => {
-            bail!("[{table}] names both private_key_env and private_key_file; keep one")
-        }
-    };
-    Ok(SecretString::from(text))
+        (Some(_), Some(_)) => bail!("[{table}] names both {env_key} and {file_key}; keep one"),
+    }
 }
 
 /// Where a secret stands, so that it can be read again when it has been replaced.
