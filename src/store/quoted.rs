@@ -35,10 +35,16 @@ pub fn unsay(c: &Connection, seq: Seq) -> Result<()> {
         .query_map([seq.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (member, date, body) in quoting {
-        let mut body: Value = serde_json::from_str(&body)?;
-        without(&mut body, &ids);
+        // What cannot be read cannot be taken out either, and may not keep a deletion from being stored.
+        let left = match serde_json::from_str::<Value>(&body) {
+            Ok(mut body) => {
+                without(&mut body, &ids);
+                body.to_string()
+            }
+            Err(_) => String::new(),
+        };
         c.prepare_cached("UPDATE deliveries SET body = ?3 WHERE member = ?1 AND date = ?2")?
-            .execute(params![member, date, body.to_string()])?;
+            .execute(params![member, date, left])?;
     }
     Ok(())
 }
