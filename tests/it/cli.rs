@@ -311,11 +311,14 @@ fn wait_for(path: &Path) {
 #[test]
 fn the_readme_shows_what_the_demo_prints() {
     let readme = std::fs::read_to_string("README.md").unwrap();
-    let (_, shown) = readme.split_once("```text\n").unwrap();
-    let (shown, _) = shown.split_once("```").unwrap();
     let demo = text(&daybrief(&["demo"]).stdout);
-    assert!(
-        demo.contains(shown),
-        "the README shows\n{shown}\nand the demo prints\n{demo}"
-    );
+    let blocks: Vec<&str> = readme.split("```text\n").skip(1).collect();
+    assert_eq!(blocks.len(), 2, "a briefing and a suggestion");
+    for block in blocks {
+        let (shown, _) = block.split_once("```").unwrap();
+        assert!(
+            demo.contains(shown),
+            "the README shows\n{shown}\nand the demo prints\n{demo}"
+        );
+    }
 }
