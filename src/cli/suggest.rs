@@ -293,7 +293,9 @@ pub(super) fn print(
             100.0 * repeat.likeness
         ))?;
     }
-    if explain && !suggestion.excluded.is_empty() {
+    if explain && suggestion.excluded.is_empty() {
+        output::line("\nNobody is left out.")?;
+    } else if explain {
         output::line("\nLeft out:")?;
         for (member, exclusion) in &suggestion.excluded {
             output::line(&format!("  {} {}", name(member), exclusion.in_words()))?;
