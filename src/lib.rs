@@ -31,7 +31,9 @@
 //! drops whatever does not stand in its source. Where a model is to word a thread, [`brief::digest`] is what it may see,
 //! [`brief::draft`] what it may answer, [`brief::checks`] what that is held against and `brief/words` who asks, keeps and
 //! shares it through [`llm`]. [`brief::render`] makes text, Markdown, HTML, Slack blocks or JSON of it, [`brief::deliver`]
-//! hands it to a sink once, and [`brief::steer`] obeys what the reader said of earlier lines.
+//! hands it to a sink once, and [`brief::steer`] obeys what the reader said of earlier lines. [`daemon::desk`] hears what
+//! they press and ask in Slack, [`brief::offers`] says what there is to press. What goes at its source leaves the briefings
+//! that are kept, too ([`store::quoted`]).
 //!
 //! # Walkthrough 3: a question
 //!
