@@ -228,9 +228,15 @@ fn connector_to(url: &str) -> Result<Option<Connector>> {
 
 /// Returns what went wrong, without the address, which is a secret.
 fn reason_of(error: &SocketError) -> &'static str {
+    const DISTRUST: &str = "the certificate is not trusted; that of a private authority belongs among the system's, or SSL_CERT_FILE names it";
     match error {
-        SocketError::Io(_) => "there is no connection",
-        SocketError::Tls(_) => "the certificate is not trusted",
+        // How TLS fails while a connection comes about.
+        SocketError::Io(error) => match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(rustls::Error::InvalidCertificate(_)) => DISTRUST,
+            Some(_) => "TLS did not come about",
+            None => "there is no connection",
+        },
+        SocketError::Tls(_) => "TLS did not come about",
         SocketError::Http(_) => "the server refused it",
         _ => "the server does not speak as expected",
     }
