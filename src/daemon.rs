@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 use crate::ask::Answering;
 use crate::brief::Style;
 use crate::brief::deliver::{Delivering, close_earlier};
+use crate::brief::render::phrases::count;
 use crate::clock::{Clock, LONGEST_SLEEP};
 use crate::config::RetentionConfig;
 use crate::connectors::{AnySource, ConnectorConfig};
@@ -502,6 +503,11 @@ impl<S: ChatSink + Clone> Daemon<S> {
     fn say_started(&self) {
         let now = self.clock.now();
         let (members, connectors) = (self.briefed().count(), self.connectors.len());
+        let all = [
+            count(members, "member", "members"),
+            count(connectors, "connector", "connectors"),
+        ]
+        .join(", ");
         let first = self
             .briefed()
             .filter_map(|member| Some((schedule::next_start(member, now)?.1, member)))
@@ -513,7 +519,7 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 info!(
                     members,
                     connectors,
-                    "Started: {members} members, {connectors} connectors; the next day to start is that of {} at {local}",
+                    "Started: {all}; the next day to start is that of {} at {local}",
                     member.id,
                 );
             }

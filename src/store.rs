@@ -22,6 +22,7 @@ pub mod members;
 pub mod night;
 pub mod people;
 pub mod postings;
+pub mod presses;
 pub mod progress;
 pub mod quoted;
 pub mod retention;
@@ -32,7 +33,7 @@ pub mod tickets;
 pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
@@ -42,6 +43,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("store/0007_words.sql"),
     include_str!("store/0008_headlines.sql"),
     include_str!("store/0009_quoted.sql"),
+    include_str!("store/0010_presses.sql"),
 ];
 
 /// The name of the database within the data folder.

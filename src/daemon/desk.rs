@@ -1,9 +1,11 @@
 //! What Slack pushes, at work: a hint brings a reading forward, a word to us is heard, a question is answered, a button does
 //! what it says.
 //!
-//! A button counts for the member one of whose accounts there pressed it, and only on their own briefing. What a press asks of a
+//! A button counts for the member one of whose accounts there pressed it, and only on their own briefing. A press is kept before
+//! Slack hears that we have it ([`presses`]), and counts once whatever crashes. What it asks of a
 //! tracker is written down first, done at once and settled; the daemon's own look at tickets does what a crash left over.
 
+mod presses;
 mod questions;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use self::presses::Kept;
 use self::questions::{Question, Questions};
 use super::hints::Hints;
 use crate::ask::Answering;
@@ -72,6 +75,7 @@ impl Listener {
         token: &CancellationToken,
     ) {
         let (push, pushes) = mpsc::unbounded_channel();
+        let keeper = presses::keeper(store, &Clock::System, &self.connector);
         let desk = Desk::new(
             store.clone(),
             Clock::System,
@@ -84,7 +88,7 @@ impl Listener {
         loops.spawn(listen(
             self.client,
             BackOff::default(),
-            push,
+            (keeper, push),
             self.is_open,
             token.clone(),
         ));
@@ -162,6 +166,7 @@ impl<T: Tracker> Desk<T> {
     /// asks something waits for a model, and nobody else with them.
     pub async fn work(self, mut pushes: mpsc::UnboundedReceiver<Push>, token: CancellationToken) {
         let mut answers = JoinSet::new();
+        self.warn_of(self.catch_up().await);
         loop {
             let push = tokio::select! {
                 () = token.cancelled() => break,
@@ -211,12 +216,18 @@ impl<T: Tracker> Desk<T> {
                     return Ok(asked.and_then(|asked| self.questions.take(member, dm, asked, now)));
                 }
             }
-            Push::Clicked(click) => self.click(*click).await?,
+            Push::Clicked(click) => {
+                let kept = self.kept(&click);
+                let done = self.click(*click, &kept).await;
+                // What failed was told; the button can be pressed again.
+                self.settle(kept).await?;
+                done?;
+            }
         }
         Ok(None)
     }
 
-    async fn click(&self, click: Click) -> Result<()> {
+    async fn click(&self, click: Click, kept: &Kept) -> Result<()> {
         let Some((member, dm)) = self.accounts.of(&click.user) else {
             warn!(connector = %self.connector, "A button was pressed by an account that no member has; nothing was changed");
             return Ok(());
@@ -256,10 +267,14 @@ impl<T: Tracker> Desk<T> {
         let Some(verdict) = Verdict::parse(&click.action) else {
             return Ok(());
         };
-        let id = member.id.clone();
+        let (id, kept) = (member.id.clone(), kept.clone());
         let said = self
             .store
             .write(move |c| {
+                if !kept.count(c, now)? {
+                    // A crash came before the mark; the mark is still to be made.
+                    return Ok(true);
+                }
                 let before = steer::said_of(c, &id, date, line)?;
                 // A vote that stands is taken back by the same button.
                 if before.vote == Some(verdict) {

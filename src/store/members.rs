@@ -134,6 +134,10 @@ pub fn forget(
             "DELETE FROM ask_targets WHERE handle = ?2 AND seq IN (SELECT seq FROM events WHERE connector = ?1)",
             own,
         )?;
+        c.execute(
+            "DELETE FROM presses WHERE connector = ?1 AND account = ?2",
+            own,
+        )?;
         forgotten.accounts += c.execute(
             "DELETE FROM people WHERE connector = ?1 AND handle = ?2",
             own,

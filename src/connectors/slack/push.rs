@@ -1,6 +1,7 @@
 //! What a workspace pushes, as far as it matters to us: that something happened, that somebody wrote to us, that a button
 //! was pressed. Pure: an envelope's payload in, pushes out.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Something that Slack told us by itself.
@@ -18,7 +19,7 @@ pub enum Push {
 }
 
 /// A button that was pressed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Click {
     /// Who pressed it, as Slack says.
     pub user: String,

@@ -1,8 +1,9 @@
 //! Socket Mode: what a workspace pushes, without a public address.
 //!
 //! One socket is open at a time. Each envelope is acknowledged the moment it is read and only then looked at; when Slack
-//! says that a socket ends, the next one is up before the old one is left. Nothing rests on a socket: after each new one
-//! the workspace is read, so that what fell between two of them is found.
+//! says that a socket ends, the next one is up before the old one is left. No word rests on a socket: after each new one
+//! the workspace is read, so that what fell between two of them is found. A press cannot be read again: it is kept before it is
+//! acknowledged, and where it cannot be kept Slack tells the one who pressed that nothing came of it.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use rustls_platform_verifier::ConfigVerifierExt;
@@ -30,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::api::{Client, SlackError};
-use super::push::{Push, pushes_of};
+use super::push::{Click, Push, pushes_of};
 
 /// How long a socket may take to come about and to say hello.
 const LONGEST_HELLO: Duration = Duration::from_secs(30);
@@ -38,6 +40,8 @@ const LONGEST_HELLO: Duration = Duration::from_secs(30);
 const LONGEST_SILENCE: Duration = Duration::from_secs(120);
 /// How long a socket that is being left may still bring what was on its way.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+/// How long keeping a press may take; Slack waits for three seconds.
+const LONGEST_KEEPING: Duration = Duration::from_millis(2_500);
 /// The longest envelope.
 const MAX_BYTES: usize = 4 << 20;
 /// How many events are remembered, so that one that comes twice counts once.
@@ -71,6 +75,9 @@ impl BackOff {
     }
 }
 
+/// What keeps a press so that a crash does not lose it; done when it is kept.
+pub type Keeper = Arc<dyn Fn(&Click) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+
 type Line = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// `apps.connections.open`
@@ -102,11 +109,12 @@ enum End {
     Broken,
 }
 
-/// Keeps a socket open until the token is cancelled, and passes on what it brings; `is_open` says whether one is.
+/// Keeps a socket open until the token is cancelled, keeps the presses that it brings and passes everything on; `is_open` says
+/// whether one is open.
 pub async fn listen(
     client: Client,
     back_off: BackOff,
-    pushes: mpsc::UnboundedSender<Push>,
+    (keeper, pushes): (Keeper, mpsc::UnboundedSender<Push>),
     is_open: Arc<AtomicBool>,
     token: CancellationToken,
 ) {
@@ -133,7 +141,7 @@ pub async fn listen(
                 let (tell, told) = oneshot::channel();
                 tokio::spawn(serve(
                     line,
-                    pushes.clone(),
+                    (keeper.clone(), pushes.clone()),
                     seen.clone(),
                     leave.clone(),
                     tell,
@@ -245,7 +253,7 @@ fn reason_of(error: &SocketError) -> &'static str {
 /// Reads a socket to its end, or until it is left.
 async fn serve(
     mut line: Line,
-    pushes: mpsc::UnboundedSender<Push>,
+    (keeper, pushes): (Keeper, mpsc::UnboundedSender<Push>),
     seen: Seen,
     leave: CancellationToken,
     tell: oneshot::Sender<End>,
@@ -289,6 +297,11 @@ async fn serve(
         if envelope.envelope_id.is_empty() {
             continue;
         }
+        let brought = pushes_of(&envelope.kind, &envelope.payload);
+        if let Err(error) = keep(&keeper, &brought).await {
+            warn!(error = %format!("{error:#}"), "A press could not be kept; Slack tells whoever pressed that nothing came of it");
+            continue;
+        }
         // Slack waits three seconds and sends it again; whatever comes of it must not hold this up.
         let ack = json!({ "envelope_id": envelope.envelope_id }).to_string();
         if line.send(Message::text(ack)).await.is_err() {
@@ -297,7 +310,7 @@ async fn serve(
         if !seen.is_new(&id_of(&envelope)) {
             continue;
         }
-        for push in pushes_of(&envelope.kind, &envelope.payload) {
+        for push in brought {
             if pushes.send(push).is_err() {
                 break;
             }
@@ -305,6 +318,18 @@ async fn serve(
     }
     say(End::Broken);
     let _ = line.close(None).await;
+}
+
+/// Keeps the presses among what an envelope brought.
+async fn keep(keeper: &Keeper, brought: &[Push]) -> Result<()> {
+    for push in brought {
+        if let Push::Clicked(click) = push {
+            timeout(LONGEST_KEEPING, keeper(click))
+                .await
+                .context("the store took too long")??;
+        }
+    }
+    Ok(())
 }
 
 /// Returns by what an envelope is known when it comes again.

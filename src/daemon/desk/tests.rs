@@ -1,5 +1,6 @@
 //! Buttons, reactions and words, against a Slack with a memory.
 
+mod crash;
 mod press;
 mod questions;
 

@@ -17,6 +17,8 @@ struct Here {
     is_open: Arc<AtomicBool>,
     listener: TcpListener,
     pushes: mpsc::UnboundedReceiver<Push>,
+    /// The presses that were kept; `None` once nothing can be kept any more.
+    kept: Arc<Mutex<Option<Vec<String>>>>,
     token: CancellationToken,
     listening: tokio::task::JoinHandle<()>,
 }
@@ -49,6 +51,16 @@ impl Here {
             .unwrap()
             .unwrap();
         let (push, pushes) = mpsc::unbounded_channel();
+        let kept = Arc::new(Mutex::new(Some(Vec::new())));
+        let keeping = kept.clone();
+        let keeper: Keeper = Arc::new(move |click: &Click| {
+            let (keeping, id) = (keeping.clone(), click.id.clone());
+            Box::pin(async move {
+                let mut kept = keeping.lock().unwrap();
+                kept.as_mut().context("the disk is full")?.push(id);
+                Ok(())
+            })
+        });
         let (token, is_open) = (CancellationToken::new(), Arc::<AtomicBool>::default());
         let back_off = BackOff {
             first: Duration::from_millis(5),
@@ -57,7 +69,7 @@ impl Here {
         let listening = tokio::spawn(listen(
             client,
             back_off,
-            push,
+            (keeper, push),
             is_open.clone(),
             token.clone(),
         ));
@@ -66,6 +78,7 @@ impl Here {
             is_open,
             listener,
             pushes,
+            kept,
             token,
             listening,
         }
@@ -224,6 +237,42 @@ async fn a_socket_that_cannot_be_opened_or_breaks_is_opened_again() {
     let mut fourth = here.accept().await;
     hello(&mut fourth).await;
     assert_eq!(here.next().await, Push::Happened(None));
+}
+
+/// Presses a button.
+async fn press(peer: &mut Peer, envelope: &str, id: &str) {
+    let button = json!({ "type": "button", "action_id": "done", "block_id": "line-1", "value": "k", "action_ts": id });
+    let payload = json!({ "type": "block_actions", "user": { "id": "UANA" }, "trigger_id": id, "actions": [button] });
+    tell(
+        peer,
+        json!({ "type": "interactive", "envelope_id": envelope, "payload": payload }),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_press_is_kept_before_it_is_acknowledged_and_one_that_is_not_kept_never_is() {
+    let mut here = Here::new(&[]).await;
+    let mut peer = here.accept().await;
+    hello(&mut peer).await;
+    here.next().await;
+    press(&mut peer, "e1", "1.1").await;
+    assert_eq!(ack(&mut peer).await, "e1");
+    assert_eq!(*here.kept.lock().unwrap(), Some(vec!["1.1".to_owned()]));
+    assert!(matches!(here.next().await, Push::Clicked(click) if click.id == "1.1"));
+
+    *here.kept.lock().unwrap() = None;
+    press(&mut peer, "e2", "1.2").await;
+    event(&mut peer, "e3", "Ev3", "C1").await;
+    assert_eq!(ack(&mut peer).await, "e3", "what follows is heard");
+    assert_eq!(here.next().await, happened("C1"));
+
+    // Slack sends it again, and there is room by now.
+    *here.kept.lock().unwrap() = Some(Vec::new());
+    press(&mut peer, "e2", "1.2").await;
+    assert_eq!(ack(&mut peer).await, "e2");
+    assert!(matches!(here.next().await, Push::Clicked(click) if click.id == "1.2"));
+    here.token.cancel();
 }
 
 #[test]
