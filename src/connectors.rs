@@ -21,6 +21,7 @@ pub mod jira;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;
+pub mod oauth;
 pub mod secret;
 pub mod slack;
 pub mod slack_export;

@@ -148,7 +148,7 @@ impl Sink {
                 let mailboxes = config.mailboxes_of(&smtp, &to);
                 let base = config.base.clone();
                 Ok(Sink::Smtp(Box::new(Smtp::new(
-                    name, *smtp, base, &to, mailboxes,
+                    name, *smtp, base, http, &to, mailboxes,
                 ))))
             }
         }

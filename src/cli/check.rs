@@ -188,7 +188,7 @@ fn connectors(site: &Site, findings: &mut Findings) -> Result<()> {
 fn mail_sink(site: &Site, id: &str, config: &SmtpConfig, findings: &mut Findings) -> Result<()> {
     let of = format!("sink {id}");
     let base = site.config.base.clone();
-    let smtp = Smtp::new(id, config.clone(), base, "", Vec::new());
+    let smtp = Smtp::new(id, config.clone(), base, &site.http, "", Vec::new());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

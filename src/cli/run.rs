@@ -22,6 +22,7 @@ use crate::daemon::desk::{Accounts, Listener};
 use crate::daemon::joining::Following;
 use crate::daemon::tickets::Tickets;
 use crate::daemon::{Daemon, Parts};
+use crate::http::Http;
 use crate::lock::InstanceLock;
 use crate::metrics::Collected;
 use crate::model::{ConnectorId, Member};
@@ -57,6 +58,7 @@ impl Run {
         let metrics = address.map(|_| Collected::start()).transpose()?;
         let trackers = trackers_of(&site)?;
         let (listeners, store) = (listeners_of(&site, &trackers)?, site.store.clone());
+        let http = site.http.clone();
         let mut parts = parts_of(site, trackers)?;
         for member in &parts.roster.members {
             if let Some(sink) = parts.sinks.get_mut(&member.id) {
@@ -95,7 +97,7 @@ impl Run {
                     let hints = daemon.hints();
                     listener.start(&loops, &store, hints, daemon.answering(), &token);
                 }
-                listen(&daemon, &loops, &token);
+                listen(&daemon, &http, &loops, &token);
             }
             let work = loops.spawn(async move {
                 // However it ends, those who listen end with it.
@@ -115,12 +117,12 @@ impl Run {
 }
 
 /// Begins to listen at the sources that push.
-fn listen(daemon: &Daemon<Sink>, loops: &TaskTracker, token: &CancellationToken) {
+fn listen(daemon: &Daemon<Sink>, http: &Http, loops: &TaskTracker, token: &CancellationToken) {
     for (id, connector) in daemon.connectors() {
         if let ConnectorConfig::Imap(imap) = connector {
             let (imap, id, base) = (imap.clone(), id.clone(), daemon.base().to_path_buf());
-            let (hints, token) = (daemon.hints(), token.clone());
-            loops.spawn(async move { imap.listen(id, &base, hints, token).await });
+            let (hints, http, token) = (daemon.hints(), http.clone(), token.clone());
+            loops.spawn(async move { imap.listen(id, &base, &http, hints, token).await });
         }
     }
 }

@@ -7,6 +7,7 @@
 //! connector of its own, so a mail that lies in both is never shown to more people than the narrower one says.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use secrecy::SecretString;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use super::files::AudienceOption;
 use super::files::link::Link;
 use super::mail::Options;
+use super::oauth::{OAuth, OAuthConfig};
 use super::{Cursor, Fact, Page, Source, secret};
 use crate::http::Http;
 use crate::model::{ConnectorId, Handle};
@@ -55,6 +57,8 @@ pub struct ImapConfig {
     pub password_file: Option<PathBuf>,
     /// `password`, or `xoauth2`, where the password is an access token.
     pub auth: AuthOption,
+    /// An app in place of a password: it gets the access tokens itself.
+    pub oauth: Option<OAuthConfig>,
     /// Folders to read, with `*`; a leading `!` leaves out. Empty for all but trash, junk and drafts.
     pub folders: Vec<String>,
     /// Who may read: `participants` (sender, recipients and the account), `owner` (the account) or `everyone`.
@@ -78,6 +82,7 @@ impl Default for ImapConfig {
             password_env: None,
             password_file: None,
             auth: AuthOption::default(),
+            oauth: None,
             folders: Vec::new(),
             audience: MailAudience::default(),
             history_days: 90,
@@ -136,7 +141,7 @@ impl ImapConfig {
         };
         Ok(ImapSource(Gatherer::new(
             self,
-            self.door(id, base)?,
+            self.door(id, base, http)?,
             options,
             http.clock().clone(),
         )))
@@ -147,7 +152,7 @@ impl ImapConfig {
     /// # Errors
     /// When the server cannot be reached or does not accept the account.
     pub async fn check(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Vec<Fact>> {
-        check::check(self, &self.door(id, base)?, http).await
+        check::check(self, &self.door(id, base, http)?).await
     }
 
     /// Returns the account as a handle of this connector: the mailbox's owner.
@@ -159,7 +164,7 @@ impl ImapConfig {
     ///
     /// # Errors
     /// When a key cannot be right or the password is not there.
-    fn door(&self, id: &ConnectorId, base: &Path) -> Result<Door> {
+    fn door(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Door> {
         let table = format!("connectors.{id}");
         if self.host.is_empty() || self.user.is_empty() {
             bail!(
@@ -167,22 +172,92 @@ impl ImapConfig {
             );
         }
         self.tls.check(&table, &self.host)?;
-        let door = Door {
+        let password = Password {
+            table: table.clone(),
+            env: self.password_env.clone(),
+            file: self.password_file.clone(),
+            base: base.to_path_buf(),
+        };
+        let oauth = self.oauth.as_ref();
+        Ok(Door {
             host: self.host.clone(),
             port: self.port.unwrap_or(self.tls.port(993, 143)),
             tls: self.tls,
             ca_file: self.ca_file.as_ref().map(|file| base.join(file)),
             user: self.user.clone(),
-            auth: self.auth,
-            password: Password {
-                table,
-                env: self.password_env.clone(),
-                file: self.password_file.clone(),
-                base: base.to_path_buf(),
-            },
-        };
-        door.password.read()?;
-        Ok(door)
+            login: Login::new(id.as_str(), self.auth, password, oauth, http)?,
+            table,
+        })
+    }
+}
+
+/// How an account shows that it is itself, and with what.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// With a password.
+    Password(Password),
+    /// With an access token that somebody else keeps fresh.
+    Token(Password),
+    /// With access tokens that an app gets.
+    App(Arc<OAuth>),
+}
+
+impl Login {
+    /// Returns what a table says; `name` is who asks.
+    ///
+    /// # Errors
+    /// When a key cannot be right or a secret is not there.
+    pub fn new(
+        name: &str,
+        auth: AuthOption,
+        password: Password,
+        oauth: Option<&OAuthConfig>,
+        http: &Http,
+    ) -> Result<Login> {
+        if let Some(oauth) = oauth {
+            let Password { table, base, .. } = &password;
+            if password.env.is_some() || password.file.is_some() {
+                bail!("[{table}] names both a password and an OAuth app; keep one");
+            }
+            let app = oauth.open(name, table, base, http)?;
+            return Ok(Login::App(Arc::new(app)));
+        }
+        password.read()?;
+        Ok(match auth {
+            AuthOption::Password => Login::Password(password),
+            AuthOption::Xoauth2 => Login::Token(password),
+        })
+    }
+
+    /// Returns the password or token for a connection; not the one that was refused, if there can be another.
+    ///
+    /// # Errors
+    /// When there is none; the message says what to do.
+    pub async fn secret(&self, refused: Option<&SecretString>) -> Result<SecretString> {
+        match self {
+            Login::Password(password) | Login::Token(password) => password.read(),
+            Login::App(app) => Ok(app.token(refused).await?),
+        }
+    }
+
+    /// Returns whether a refused secret may be changed for another.
+    pub fn is_renewable(&self) -> bool {
+        matches!(self, Login::App(_))
+    }
+
+    /// Returns what to look at when the server refuses.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Login::Password(_) => {
+                "check `user` and the password; with two factors it needs an app password"
+            }
+            Login::Token(_) => {
+                "the access token has run out or is another account's; put a new one in its place, or let daybrief get them by an `oauth` table"
+            }
+            Login::App(_) => {
+                "even with a new access token; check `user`, and that the app was let in by that account and for mail"
+            }
+        }
     }
 }
 

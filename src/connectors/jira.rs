@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use super::oauth::{Grant, OAuth, Style};
 use super::{Cursor, Fact, Page, Source, secret};
 use crate::http::{Http, Url};
 use crate::model::ConnectorId;
@@ -25,7 +26,6 @@ mod deliver;
 mod gather;
 pub mod hooks;
 pub mod normalize;
-mod oauth;
 mod people;
 mod place;
 pub mod wiki;
@@ -39,7 +39,9 @@ mod tests;
 use api::{Access, Client, Deployment};
 use comments::Comments;
 use gather::Gatherer;
-use oauth::OAuth;
+
+/// Where Atlassian changes tokens.
+const TOKEN_URL: &str = "https://auth.atlassian.com/oauth/token";
 
 /// `type = "jira"`: projects.
 #[derive(Clone, Debug, Deserialize)]
@@ -103,7 +105,7 @@ impl Default for JiraConfig {
             client_secret_env: None,
             client_secret_file: None,
             refresh_token_file: None,
-            token_url: oauth::TOKEN_URL.to_owned(),
+            token_url: TOKEN_URL.to_owned(),
             projects: Vec::new(),
             audience: Readers::default(),
             history_days: 180,
@@ -220,12 +222,16 @@ impl JiraConfig {
         let keys = ("client_secret_env", "client_secret_file");
         Ok(Access::OAuth(Arc::new(OAuth {
             http: http.clone(),
-            connector: id.clone(),
+            name: id.to_string(),
+            table: table.to_owned(),
             token_url: Url::parse(&self.token_url)
                 .with_context(|| format!("token_url under [{table}] is no address"))?,
             client_id: client_id.clone(),
-            client_secret: secret::named(table, keys, env, secret_file, base)?,
-            file: base.join(file),
+            client_secret: Some(secret::named(table, keys, env, secret_file, base)?),
+            scope: String::new(),
+            grant: Grant::File(base.join(file)),
+            style: Style::Json,
+            let_in: "let the app in again with the scope offline_access",
             kept: Default::default(),
         })))
     }

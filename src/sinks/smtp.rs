@@ -6,7 +6,7 @@
 //! show them as one.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -16,7 +16,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::ClientId;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -24,7 +24,9 @@ use super::{Found, Message, NotTaken, Receipt};
 use crate::brief::render::{self, Links, Screen};
 use crate::connectors::Fact;
 use crate::connectors::imap::tls::TlsMode;
-use crate::connectors::imap::{AuthOption, ImapConfig, Password};
+use crate::connectors::imap::{AuthOption, ImapConfig, Login, Password};
+use crate::connectors::oauth::OAuthConfig;
+use crate::http::Http;
 use crate::model::ConnectorId;
 
 /// How long a connection may take to come about, the login included.
@@ -58,6 +60,8 @@ pub struct SmtpConfig {
     pub password_file: Option<PathBuf>,
     /// `password`, or `xoauth2`, where the password is an access token.
     pub auth: AuthOption,
+    /// An app in place of a password: it gets the access tokens itself.
+    pub oauth: Option<OAuthConfig>,
     /// Who the briefings come from: `Daybrief <daybrief@example.org>`.
     pub from: String,
     /// The mail connector whose handles are the members' addresses, for members without `email`.
@@ -100,10 +104,18 @@ pub struct Smtp {
     name: Arc<str>,
     config: Arc<SmtpConfig>,
     base: PathBuf,
+    http: Http,
     to: Arc<str>,
+    /// The account, opened when it is first needed.
+    login: Arc<OnceLock<Login>>,
     /// Where a mail to the reader can be looked for.
     mailboxes: Vec<(ConnectorId, ImapConfig)>,
 }
+
+/// The server does not accept the account.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotLetIn(String);
 
 /// How a try failed.
 enum Failure {
@@ -119,6 +131,7 @@ impl Smtp {
         name: &str,
         config: SmtpConfig,
         base: PathBuf,
+        http: &Http,
         to: &str,
         mailboxes: Vec<(ConnectorId, ImapConfig)>,
     ) -> Smtp {
@@ -126,7 +139,9 @@ impl Smtp {
             name: name.into(),
             config: Arc::new(config),
             base,
+            http: http.clone(),
             to: to.into(),
+            login: Arc::default(),
             mailboxes,
         }
     }
@@ -165,7 +180,7 @@ impl Smtp {
         let id = self.message_id(key);
         let mut trouble = None;
         for (connector, mailbox) in &self.mailboxes {
-            match mailbox.find(connector, &self.base, &id).await {
+            match mailbox.find(connector, &self.base, &self.http, &id).await {
                 Ok(Some(_)) => return Ok(Found::Yes(Receipt(id))),
                 Ok(None) => {}
                 Err(error) => trouble = Some(error),
@@ -261,65 +276,104 @@ impl Smtp {
 
     /// Connects and logs in.
     async fn connect(&self) -> Result<AsyncSmtpConnection> {
-        let config = &*self.config;
-        let port = config.port.unwrap_or(config.tls.port(465, 587));
-        let at = format!("{}:{port}", config.host);
-        let hello = ClientId::default();
-        let dial = async {
-            let implicit = match config.tls {
-                TlsMode::Implicit => Some(self.tls()?),
-                TlsMode::StartTls | TlsMode::None => None,
-            };
-            let place = (config.host.as_str(), port);
-            let limit = Some(LONGEST_LOGIN);
-            let connected =
-                AsyncSmtpConnection::connect_tokio1(place, limit, &hello, implicit, None).await;
-            let mut connection = connected
-                .map_err(|error| self.explain(error))
-                .with_context(|| format!("cannot reach {at}; check `host`, `port` and `tls`"))?;
-            if config.tls == TlsMode::StartTls {
-                let upgraded = connection.starttls(self.tls()?, &hello).await;
-                upgraded
-                    .map_err(|error| self.explain(error))
-                    .with_context(|| format!("{at} does not start TLS; if it speaks it from the first byte, set tls = \"implicit\""))?;
+        if self.config.user.is_empty() {
+            return self.dial_within(None).await;
+        }
+        let login = self.login()?;
+        let secret = login.secret(None).await?;
+        match self.dial_within(Some((login, &secret))).await {
+            // An access token can end before its time.
+            Err(error) if login.is_renewable() && error.is::<NotLetIn>() => {
+                let fresh = login.secret(Some(&secret)).await?;
+                self.dial_within(Some((login, &fresh))).await
             }
-            if !config.user.is_empty() {
-                let mechanisms: &[Mechanism] = match config.auth {
-                    AuthOption::Password => &[Mechanism::Plain, Mechanism::Login],
-                    AuthOption::Xoauth2 => &[Mechanism::Xoauth2],
-                };
-                let password = self.password().read()?;
-                let credentials =
-                    Credentials::new(config.user.clone(), password.expose_secret().to_owned());
-                connection
-                    .auth(mechanisms, &credentials)
-                    .await
-                    .map_err(|error| self.explain(error))
-                    .with_context(|| {
-                        format!(
-                            "{at} does not accept the account that [sinks.{}] names; check `user`, the password and `auth`",
-                            self.name
-                        )
-                    })?;
-            }
-            Ok(connection)
-        };
-        match timeout(LONGEST_LOGIN, dial).await {
+            connected => connected,
+        }
+    }
+
+    async fn dial_within(
+        &self,
+        account: Option<(&Login, &SecretString)>,
+    ) -> Result<AsyncSmtpConnection> {
+        match timeout(LONGEST_LOGIN, self.dial(account)).await {
             Ok(connected) => connected,
             Err(_) => bail!(
-                "{at} did not answer within {} s; check `host`, `port` and `tls`",
+                "{} did not answer within {} s; check `host`, `port` and `tls`",
+                self.at(),
                 LONGEST_LOGIN.as_secs()
             ),
         }
     }
 
-    fn password(&self) -> Password {
-        Password {
-            table: format!("sinks.{}", self.name),
-            env: self.config.password_env.clone(),
-            file: self.config.password_file.clone(),
-            base: self.base.clone(),
+    async fn dial(&self, account: Option<(&Login, &SecretString)>) -> Result<AsyncSmtpConnection> {
+        let (config, at) = (&*self.config, self.at());
+        let hello = ClientId::default();
+        let implicit = match config.tls {
+            TlsMode::Implicit => Some(self.tls()?),
+            TlsMode::StartTls | TlsMode::None => None,
+        };
+        let place = (config.host.as_str(), self.port());
+        let limit = Some(LONGEST_LOGIN);
+        let connected =
+            AsyncSmtpConnection::connect_tokio1(place, limit, &hello, implicit, None).await;
+        let mut connection = connected
+            .map_err(|error| self.explain(error))
+            .with_context(|| format!("cannot reach {at}; check `host`, `port` and `tls`"))?;
+        if config.tls == TlsMode::StartTls {
+            let upgraded = connection.starttls(self.tls()?, &hello).await;
+            upgraded
+                .map_err(|error| self.explain(error))
+                .with_context(|| format!("{at} does not start TLS; if it speaks it from the first byte, set tls = \"implicit\""))?;
         }
+        if let Some((login, secret)) = account {
+            let mechanisms: &[Mechanism] = match login {
+                Login::Password(_) => &[Mechanism::Plain, Mechanism::Login],
+                Login::Token(_) | Login::App(_) => &[Mechanism::Xoauth2],
+            };
+            let credentials =
+                Credentials::new(config.user.clone(), secret.expose_secret().to_owned());
+            let answer = connection.auth(mechanisms, &credentials).await;
+            answer.map_err(|error| {
+                let why = match (login, error.status()) {
+                    // A refused token is told by a challenge, which the library has no answer to.
+                    (Login::Token(_) | Login::App(_), None) => {
+                        "the access token was refused".into()
+                    }
+                    _ => format!("{:#}", self.explain(error)),
+                };
+                NotLetIn(format!(
+                    "{at} does not accept the account that [sinks.{}] names ({why}); {}",
+                    self.name,
+                    login.advice()
+                ))
+            })?;
+        }
+        Ok(connection)
+    }
+
+    fn port(&self) -> u16 {
+        let config = &*self.config;
+        config.port.unwrap_or(config.tls.port(465, 587))
+    }
+
+    fn at(&self) -> String {
+        format!("{}:{}", self.config.host, self.port())
+    }
+
+    fn login(&self) -> Result<&Login> {
+        if let Some(login) = self.login.get() {
+            return Ok(login);
+        }
+        let config = &*self.config;
+        let password = Password {
+            table: format!("sinks.{}", self.name),
+            env: config.password_env.clone(),
+            file: config.password_file.clone(),
+            base: self.base.clone(),
+        };
+        let oauth = config.oauth.as_ref();
+        let login = Login::new(&self.name, config.auth, password, oauth, &self.http)?;
+        Ok(self.login.get_or_init(|| login))
     }
 
     fn tls(&self) -> Result<TlsParameters> {
@@ -412,6 +466,7 @@ mod tests {
             "mail",
             config,
             PathBuf::from("/"),
+            &Http::new(Default::default(), Default::default()),
             "becki@example.org",
             Vec::new(),
         )
@@ -497,6 +552,7 @@ mod tests {
             "mail",
             config,
             PathBuf::from("/"),
+            &Http::new(Default::default(), Default::default()),
             "becki@example.org",
             Vec::new(),
         );

@@ -70,6 +70,7 @@ fn every_key_stands_in_the_example() {
         "[connectors.x]\ntype = \"slack\"",
         "[connectors.x]\ntype = \"github\"",
         "[connectors.x]\ntype = \"imap\"",
+        "[connectors.x]\ntype = \"imap\"\n[connectors.x.oauth]",
         "[sinks.x]\ntype = \"smtp\"",
         "[connectors.x]\ntype = \"jira\"",
         "[connectors.x]\ntype = \"mbox\"",
@@ -85,7 +86,7 @@ fn every_key_stands_in_the_example() {
         for key in expected.split('`').skip(1).step_by(2) {
             let written = EXAMPLE.lines().any(|line| {
                 let line = line.trim_start_matches(['#', ' ']);
-                line.starts_with(&format!("{key} ="))
+                line.starts_with(&format!("{key} =")) || line.ends_with(&format!(".{key}]"))
             });
             assert!(written, "config.example.toml lacks {key} of {table}");
             checked += 1;

@@ -3,6 +3,7 @@
 //! Each test has accounts of its own, so that they can run side by side.
 
 mod round;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -72,6 +73,12 @@ impl Servers {
 
     fn password_file(&self) -> String {
         self.dir.join("password").to_str().unwrap().to_owned()
+    }
+
+    /// How often an account has logged in.
+    fn logins(&self, user: &str) -> usize {
+        let log = std::fs::read_to_string(self.dir.join("dovecot.log")).unwrap_or_default();
+        log.matches(&format!("Login: user=<{user}>")).count()
     }
 
     fn maildir(&self, user: &str) -> PathBuf {

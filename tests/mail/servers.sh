@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Real mail servers for the tests, on loopback: Dovecot for IMAP, aiosmtpd for SMTP.
+# Real mail servers for the tests, on loopback: Dovecot for IMAP, aiosmtpd for SMTP, and a token server that both ask.
 #
-#   tests/mail/servers.sh start DIR     installs what is missing, starts both; their ports are then in DIR/env
-#   tests/mail/servers.sh stop DIR      stops both
+#   tests/mail/servers.sh start DIR     installs what is missing, starts them; their ports are then in DIR/env
+#   tests/mail/servers.sh stop DIR      stops them
 #
-# The tests find them by DAYBRIEF_MAIL_SERVERS=DIR. Every account NAME@example.org exists, with the password "secret".
+# The tests find them by DAYBRIEF_MAIL_SERVERS=DIR. Every account NAME@example.org exists, with the password "secret" and
+# the first refresh token "refresh-0-NAME@example.org" (token_server.py).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 action=${1:?start or stop}
 dir=${2:?a folder}
 
 stop() {
-  for name in dovecot smtp; do
+  for name in dovecot smtp tokens; do
     if [ -f "$dir/$name.pid" ]; then
       pid=$(cat "$dir/$name.pid")
       kill "$pid" 2>/dev/null || true
@@ -74,9 +75,9 @@ echo secret > "$work/password"
 chmod 755 "$work"
 chown "$owner:$group" "$work/mail" "$work/faults"
 
-read -r imap imaps smtp smtps < <(python3 - <<'PY'
+read -r imap imaps smtp smtps tokens < <(python3 - <<'PY'
 import socket
-held = [socket.socket() for _ in range(4)]
+held = [socket.socket() for _ in range(5)]
 for one in held:
     one.bind(("127.0.0.1", 0))
 print(*[one.getsockname()[1] for one in held])
@@ -92,7 +93,7 @@ ssl = yes
 ssl_cert = <$work/server.pem
 ssl_key = <$work/server.key
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login xoauth2 oauthbearer
 log_path = $work/dovecot.log
 mail_location = maildir:$work/mail/%u/Maildir
 mail_uid = $owner
@@ -109,7 +110,13 @@ service imap-login {
   }
 }
 passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = $work/dovecot-oauth2.conf.ext
+}
+passdb {
   driver = static
+  mechanisms = plain login
   args = password=secret allow_nets=127.0.0.0/8
 }
 userdb {
@@ -136,23 +143,31 @@ local 127.0.0.2 {
   imap_capability = IMAP4rev1
 }
 CONF
+cat > "$work/dovecot-oauth2.conf.ext" <<CONF
+introspection_url = http://127.0.0.1:$tokens/introspect
+introspection_mode = auth
+force_introspection = yes
+username_attribute = username
+CONF
 dovecot -F -c "$work/dovecot.conf" </dev/null >"$work/dovecot.out" 2>&1 &
 echo $! > "$dir/dovecot.pid"
-"$python" "$here/smtp_sink.py" "$work" "$smtp" "$smtps" "$owner" "$group" </dev/null >"$work/smtp.out" 2>&1 &
+python3 "$here/token_server.py" "$work" "$tokens" "$owner" "$group" </dev/null >"$work/tokens.out" 2>&1 &
+echo $! > "$dir/tokens.pid"
+"$python" "$here/smtp_sink.py" "$work" "$smtp" "$smtps" "$owner" "$group" "$tokens" </dev/null >"$work/smtp.out" 2>&1 &
 echo $! > "$dir/smtp.pid"
 
 answers() { python3 -c "import socket,sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 1)" "$1" 2>/dev/null; }
-for port in $imap $imaps $smtp $smtps; do
+for port in $tokens $imap $imaps $smtp $smtps; do
   for try in $(seq 150); do
     if answers "$port"; then break; fi
     if [ "$try" = 150 ]; then
       echo "servers.sh: nothing answers at port $port" >&2
-      tail -n 20 "$work/dovecot.out" "$work/dovecot.log" "$work/smtp.out" >&2 || true
+      tail -n 20 "$work/dovecot.out" "$work/dovecot.log" "$work/smtp.out" "$work/tokens.out" >&2 || true
       stop
       exit 1
     fi
     sleep 0.2
   done
 done
-printf 'imap=%s\nimaps=%s\nsmtp=%s\nsmtps=%s\nca=%s\nwork=%s\n' "$imap" "$imaps" "$smtp" "$smtps" "$work/ca.pem" "$work" > "$dir/env"
+printf 'imap=%s\nimaps=%s\nsmtp=%s\nsmtps=%s\ntokens=%s\nca=%s\nwork=%s\n' "$imap" "$imaps" "$smtp" "$smtps" "$tokens" "$work/ca.pem" "$work" > "$dir/env"
 echo "mail servers: IMAP at $imap and $imaps, SMTP at $smtp and $smtps"

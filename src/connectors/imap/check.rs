@@ -8,13 +8,12 @@ use super::tls::TlsMode;
 use super::wire::{Door, Wire, WireError, quoted};
 use super::{Fact, ImapConfig, MailAudience};
 use crate::connectors::files::counted;
-use crate::http::Http;
 
 /// How many folders are named.
 const NAMED: usize = 8;
 
 /// Logs in and looks at the folders.
-pub async fn check(config: &ImapConfig, door: &Door, _: &Http) -> Result<Vec<Fact>> {
+pub async fn check(config: &ImapConfig, door: &Door) -> Result<Vec<Fact>> {
     let mut wire = Wire::open(door).await?;
     let how = match door.tls {
         TlsMode::None => "in the clear",

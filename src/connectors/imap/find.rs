@@ -8,6 +8,7 @@ use super::ImapConfig;
 use super::gather::{list, search};
 use super::names::Role;
 use super::wire::{Wire, WireError, quoted};
+use crate::http::Http;
 use crate::model::ConnectorId;
 
 impl ImapConfig {
@@ -20,9 +21,10 @@ impl ImapConfig {
         &self,
         id: &ConnectorId,
         base: &Path,
+        http: &Http,
         message_id: &str,
     ) -> Result<Option<String>> {
-        let mut wire = Wire::open(&self.door(id, base)?).await?;
+        let mut wire = Wire::open(&self.door(id, base, http)?).await?;
         let found = find(&mut wire, message_id).await;
         let found = found.with_context(|| format!("cannot look through the mailbox of {id}"))?;
         wire.close().await;

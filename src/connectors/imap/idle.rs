@@ -14,6 +14,7 @@ use super::gather::list;
 use super::names;
 use super::wire::{Door, Wire, quoted};
 use crate::daemon::hints::Hints;
+use crate::http::Http;
 use crate::model::ConnectorId;
 
 /// How long the first new try waits after a connection broke; each further one twice as long.
@@ -37,13 +38,14 @@ impl ImapConfig {
         self,
         id: ConnectorId,
         base: &Path,
+        http: &Http,
         hints: Hints,
         token: CancellationToken,
     ) {
         if self.idle_minutes == 0 {
             return;
         }
-        let Ok(door) = self.door(&id, base) else {
+        let Ok(door) = self.door(&id, base, http) else {
             // Reading says why.
             return;
         };

@@ -37,6 +37,11 @@ fn a_table_that_cannot_be_right_says_why() {
             "at most 28",
         ),
         ("password_file = \"password\"\ncolour = 1", "colour"),
+        (
+            "password_file = \"password\"\n[oauth]\nclient_id = \"app\"",
+            "both a password and an OAuth app",
+        ),
+        ("[oauth]\ntoken_url = \"x\"", "needs `client_id`"),
     ] {
         let error = opened(more).unwrap_err().to_string();
         assert!(error.contains(expected), "{more}: {error}");
@@ -46,6 +51,7 @@ fn a_table_that_cannot_be_right_says_why() {
 
 #[test]
 fn ports_follow_the_encryption() {
+    let http = Http::new(Default::default(), Default::default());
     for (more, port) in [
         ("", 993),
         ("tls = \"starttls\"", 143),
@@ -53,7 +59,7 @@ fn ports_follow_the_encryption() {
     ] {
         let table = format!("host = \"h\"\nuser = \"u\"\npassword_env = \"PATH\"\n{more}");
         let config: ImapConfig = toml::from_str(&table).unwrap();
-        let door = config.door(&"mail".into(), Path::new("/")).unwrap();
+        let door = config.door(&"mail".into(), Path::new("/"), &http).unwrap();
         assert_eq!(door.port, port, "{more}");
     }
 }

@@ -19,8 +19,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::Login;
 use super::tls::{self, TlsMode};
-use super::{AuthOption, Password};
 
 /// How long a connection may take to come about.
 const LONGEST_DIAL: Duration = Duration::from_secs(15);
@@ -44,8 +44,9 @@ pub struct Door {
     pub tls: TlsMode,
     pub ca_file: Option<PathBuf>,
     pub user: String,
-    pub auth: AuthOption,
-    pub password: Password,
+    pub login: Login,
+    /// The table that names it all, for messages.
+    pub table: String,
 }
 
 /// Why a command brought nothing.
@@ -65,6 +66,11 @@ pub enum WireError {
     TimedOut(u64),
 }
 
+/// The server does not accept the account.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+struct NotLetIn(String);
+
 /// A session.
 pub struct Wire {
     session: Session<Stream>,
@@ -79,6 +85,18 @@ impl Wire {
     /// # Errors
     /// Names the host and what to do.
     pub async fn open(door: &Door) -> Result<Wire> {
+        let secret = door.login.secret(None).await?;
+        match Wire::enter(door, &secret).await {
+            // An access token can end before its time.
+            Err(error) if door.login.is_renewable() && error.is::<NotLetIn>() => {
+                let fresh = door.login.secret(Some(&secret)).await?;
+                Wire::enter(door, &fresh).await
+            }
+            entered => entered,
+        }
+    }
+
+    async fn enter(door: &Door, secret: &SecretString) -> Result<Wire> {
         let at = format!("{}:{}", door.host, door.port);
         let dialled = timeout(LONGEST_DIAL, dial(door)).await;
         let client = match dialled {
@@ -88,7 +106,7 @@ impl Wire {
                 LONGEST_DIAL.as_secs()
             ),
         };
-        let session = match timeout(LONGEST_DIAL, log_in(client, door)).await {
+        let session = match timeout(LONGEST_DIAL, log_in(client, door, secret)).await {
             Ok(session) => session?,
             Err(_) => bail!(
                 "{at} did not finish the login within {} s",
@@ -225,30 +243,35 @@ async fn encrypt(door: &Door, stream: Stream) -> Result<Stream> {
     Ok(Box::new(encrypted))
 }
 
-async fn log_in(client: Client<Stream>, door: &Door) -> Result<Session<Stream>> {
-    let password = door.password.read()?;
-    let plain = || Sasl::new(format!("\0{}\0{}", door.user, password.expose_secret()));
-    let is_ascii = door.user.is_ascii() && password.expose_secret().is_ascii();
-    let answer = match door.auth {
-        AuthOption::Xoauth2 => {
-            let sasl = Sasl::new(xoauth2(&door.user, &password));
+async fn log_in(
+    client: Client<Stream>,
+    door: &Door,
+    secret: &SecretString,
+) -> Result<Session<Stream>> {
+    let plain = || Sasl::new(format!("\0{}\0{}", door.user, secret.expose_secret()));
+    let is_ascii = door.user.is_ascii() && secret.expose_secret().is_ascii();
+    let answer = match door.login {
+        Login::Token(_) | Login::App(_) => {
+            let sasl = Sasl::new(xoauth2(&door.user, secret));
             client.authenticate("XOAUTH2", sasl).await
         }
-        AuthOption::Password if is_ascii => {
-            match client.login(&door.user, password.expose_secret()).await {
+        Login::Password(_) if is_ascii => {
+            match client.login(&door.user, secret.expose_secret()).await {
                 // Some servers know only the other way to hand over a password.
                 Err((Error::Bad(_), client)) => client.authenticate("PLAIN", plain()).await,
                 answer => answer,
             }
         }
-        AuthOption::Password => client.authenticate("PLAIN", plain()).await,
+        Login::Password(_) => client.authenticate("PLAIN", plain()).await,
     };
     answer.map_err(|(error, _)| match explain(error) {
-        WireError::Refused(why) => anyhow::anyhow!(
-            "{} does not accept the account that [{}] names ({why}); check `user` and the password; with two factors it needs an app password",
+        WireError::Refused(why) => NotLetIn(format!(
+            "{} does not accept the account that [{}] names ({why}); {}",
             door.host,
-            door.password.table
-        ),
+            door.table,
+            door.login.advice()
+        ))
+        .into(),
         error => error.into(),
     })
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::oauth::OAuth;
+use crate::connectors::oauth::{GrantError, OAuth};
 use crate::http::{
     Answer, Call, Effect, Http, HttpError, Method, Pace, Scope, StatusCode, Url, header,
 };
@@ -96,28 +96,9 @@ pub enum JiraError {
         "Jira does not accept the token: make a new one, put it where the config says, and check `user` (Cloud: the mail address that the token belongs to; Data Center: none)"
     )]
     BadToken,
-    /// An app is not let in any more.
-    #[error(
-        "Atlassian does not accept the refresh token of [connectors.{connector}] ({said}): check client_id and the client secret, let the app in again with the scope offline_access, and put the new refresh token into {file}"
-    )]
-    BadGrant {
-        /// The connector.
-        connector: String,
-        /// Where the refresh token stands.
-        file: String,
-        /// Atlassian's own word.
-        said: String,
-    },
-    /// The file of a refresh token cannot be read or written.
-    #[error(
-        "refresh_token_file under [connectors.{connector}]: {reason}; daybrief has to read it and to write the next token into it"
-    )]
-    NoGrant {
-        /// The connector.
-        connector: String,
-        /// Why.
-        reason: String,
-    },
+    /// An app gets no access token.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     /// The token may not do this.
     #[error("the token's account may not {operation} {place} ({said})")]
     Forbidden {

@@ -3,13 +3,13 @@
 use super::*;
 
 /// An installation that reads one mailbox and sends to it.
-struct Site {
+pub struct Site {
     dir: tempfile::TempDir,
     user: String,
 }
 
 impl Site {
-    fn new(servers: &Servers, user: &str, more: &str) -> Site {
+    pub fn new(servers: &Servers, user: &str, more: &str) -> Site {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
             "[delivery]\nsink = \"mail\"\nsync_minutes = 600\n\
@@ -30,7 +30,7 @@ impl Site {
         }
     }
 
-    fn start(&self, arguments: &[&str]) -> Child {
+    pub fn start(&self, arguments: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_daybrief"))
             .args(["--config", "daybrief.toml"])
             .args(arguments)
@@ -42,26 +42,60 @@ impl Site {
             .unwrap()
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         self.start(arguments).wait_with_output().unwrap()
     }
 
-    fn says(&self, arguments: &[&str]) -> String {
+    pub fn says(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {said}");
         format!("{said}{}", String::from_utf8_lossy(&output.stdout))
     }
 
-    fn state(&self) -> State {
+    pub fn state(&self) -> State {
         let store = Store::open_read_only(&self.dir.path().join(".daybrief")).unwrap();
         let all = store.read_now(|c| deliveries::latest(c, None::<&MemberId>, 10));
         all.unwrap()[0].state
     }
 
     /// How many briefings lie in the mailbox.
-    fn briefings(&self, servers: &Servers) -> usize {
+    pub fn briefings(&self, servers: &Servers) -> usize {
         Hand::at(servers, &self.user).count("INBOX", "HEADER List-Id daybrief.example.org")
+    }
+
+    /// Changes the configuration at one place.
+    pub fn edit(&self, from: &str, to: &str) {
+        let path = self.dir.path().join("daybrief.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        assert!(config.contains(from), "{from} is not in {config}");
+        std::fs::write(&path, config.replacen(from, to, 1)).unwrap();
+    }
+
+    /// Starts a daemon that briefs nobody and reads the sources every ten hours.
+    pub fn start_unbriefed(&self) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_daybrief"))
+            .args(["--config", "daybrief.toml", "run"])
+            .current_dir(self.dir.path())
+            .env("DAYBRIEF__MEMBERS__ANA__BRIEF", "false")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Stops a daemon and returns what it logged.
+    pub fn stop(&self, daemon: Child) -> String {
+        let killed = Command::new("kill")
+            .args(["-TERM", &daemon.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+        let output = daemon.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.success() && said.contains("Stopped"),
+            "{said}"
+        );
+        said
     }
 }
 
@@ -70,19 +104,9 @@ impl Site {
 fn a_mail_comes_in_by_idle_and_a_briefing_of_it_goes_out_once() {
     let servers = Servers::find();
     let site = Site::new(&servers, &servers.account("round"), "");
-    // Nobody is briefed while the daemon runs, and the sources are read every ten hours.
-    let daemon = Command::new(env!("CARGO_BIN_EXE_daybrief"))
-        .args(["--config", "daybrief.toml", "run"])
-        .current_dir(site.dir.path())
-        .env("DAYBRIEF__MEMBERS__ANA__BRIEF", "false")
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let daemon = site.start_unbriefed();
     let found = |words: &str| site.says(&["search", "--as", "ana", words]);
-    wait_until("the listener", || {
-        let log = std::fs::read_to_string(servers.dir.join("dovecot.log")).unwrap_or_default();
-        log.matches(&format!("Login: user=<{}>", site.user)).count() >= 2
-    });
+    wait_until("the listener", || servers.logins(&site.user) >= 2);
     let sent = format!(
         "From: Bo <bo@example.org>\nTo: Ana <{}>\nMessage-ID: <ask@x>\nSubject: The parser\n\nAna, can you review the parser by Tuesday?\n",
         site.user
@@ -95,16 +119,7 @@ fn a_mail_comes_in_by_idle_and_a_briefing_of_it_goes_out_once() {
         ),
     );
     wait_until("the mail", || found("parser").contains("parser by Tuesday"));
-    let killed = Command::new("kill")
-        .args(["-TERM", &daemon.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
-    let output = daemon.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.contains("Stopped"),
-        "{said}"
-    );
+    let said = site.stop(daemon);
     assert!(!said.contains("parser by Tuesday"), "{said}");
 
     assert!(site.says(&["brief", "ana", "--send"]).contains("is sent"));
