@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+pub mod corrupt;
 pub mod find;
 mod markup;
 pub mod measure;

@@ -1,13 +1,13 @@
 //! A small world: sources written by the test, a simulated clock, a sink that remembers, and everything else real.
 
+mod held;
+mod memory;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
-use anyhow::{Result, bail};
-use daybrief::brief::replay::replay;
-use daybrief::brief::{Style, render, steer};
+use daybrief::brief::{Style, steer};
 use daybrief::clock::Clock;
 use daybrief::config::Config;
 use daybrief::config::LlmConfig;
@@ -17,103 +17,18 @@ use daybrief::daemon::{Daemon, Parts};
 use daybrief::http::{Http, Options as HttpOptions};
 use daybrief::llm::fake::Fake;
 use daybrief::llm::{Llm, stack_options};
-use daybrief::model::{Briefing, EventId, Heard, Member, MemberId, Verdict};
+use daybrief::model::{Briefing, MemberId, Verdict};
 use daybrief::roster::Roster;
-use daybrief::schedule;
-use daybrief::sinks::{ChatSink, Found, Message, NotTaken, Receipt};
 use daybrief::store::{Store, audiences, deliveries, events, people};
 use daybrief::triage::watch::Watch;
 use daybrief_index::{Index, Options};
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::Connection;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::transport::Pages;
-
-/// What the sink does with the next messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mood {
-    /// Takes them.
-    #[default]
-    Well,
-    /// Cannot be reached.
-    Down,
-    /// Says that it does not take them.
-    Refuses,
-    /// Takes them, but the answer is lost.
-    AnswerLost,
-}
-
-#[derive(Debug, Default)]
-pub struct Remembered {
-    pub mood: Mood,
-    pub cannot_look: bool,
-    /// Nothing pushes what its readers say.
-    pub is_to_be_asked: bool,
-    /// What its readers have said, all of them the same.
-    pub heard: Heard,
-    /// What was answered, by key.
-    pub answers: Vec<String>,
-    /// Key, moment and briefing of every message taken.
-    pub sent: Vec<(String, Timestamp, Briefing)>,
-}
-
-/// A sink that remembers.
-#[derive(Clone, Debug, Default)]
-pub struct Memory(pub Arc<Mutex<Remembered>>);
-
-impl ChatSink for Memory {
-    async fn send(&self, message: Message<'_>) -> Result<Receipt> {
-        let mut remembered = self.0.lock().unwrap();
-        if remembered.mood == Mood::Down {
-            bail!("the sink is down");
-        }
-        if remembered.mood == Mood::Refuses {
-            return Err(NotTaken("come back later".into()).into());
-        }
-        let sent = (
-            message.key.to_owned(),
-            message.now,
-            message.briefing.clone(),
-        );
-        remembered.sent.push(sent);
-        if remembered.mood == Mood::AnswerLost {
-            bail!("connection reset after the request was sent");
-        }
-        Ok(Receipt(message.key.to_owned()))
-    }
-
-    async fn find(&self, key: &str) -> Result<Found> {
-        let remembered = self.0.lock().unwrap();
-        if remembered.mood == Mood::Down {
-            bail!("the sink is down");
-        }
-        Ok(match remembered.sent.iter().any(|(sent, ..)| sent == key) {
-            _ if remembered.cannot_look => Found::CannotTell,
-            true => Found::Yes(Receipt(key.to_owned())),
-            false => Found::No,
-        })
-    }
-
-    async fn hear(&self, after: &str) -> Result<Heard> {
-        let heard = self.0.lock().unwrap().heard.clone();
-        Ok(if heard.upto == after {
-            Heard::default()
-        } else {
-            heard
-        })
-    }
-
-    fn is_to_be_asked(&self) -> bool {
-        self.0.lock().unwrap().is_to_be_asked
-    }
-
-    async fn say(&self, key: &str, _: &str) -> Result<()> {
-        self.0.lock().unwrap().answers.push(key.to_owned());
-        Ok(())
-    }
-}
+use held::{check_citations, check_mornings, replayed};
+pub use memory::{Memory, Mood};
 
 pub struct World {
     dir: tempfile::TempDir,
@@ -503,95 +418,6 @@ impl World {
             .unwrap();
         found.map(|delivery| delivery.state.as_str())
     }
-}
-
-/// Returns when we learned that an event is gone.
-fn removed_at(c: &Connection, id: &EventId) -> Timestamp {
-    let event = events::find_event(c, id).unwrap();
-    let event = event.unwrap_or_else(|| panic!("{id} is cited and never existed"));
-    assert!(event.is_removed, "{id} can be found in one way only");
-    let sql = "SELECT learned FROM events WHERE of_seq = ?1 AND kind = 'deleted'";
-    let learned = c.query_row(sql, [event.seq.0], |row| row.get(0)).unwrap();
-    Timestamp::from_microsecond(learned).unwrap()
-}
-
-/// Every citation exists or was removed later, may be read and lies in the window, or its line is carried.
-fn check_citations(c: &Connection, member: &Member, sent: &[Briefing]) {
-    let readable = audiences::readable_by(c, Some(member)).unwrap();
-    let mut before = None;
-    for briefing in sent {
-        let window = briefing.window;
-        let from = before.map_or(window.after, |upto| window.after.min(upto));
-        for item in &briefing.items {
-            assert!(!item.citations.is_empty(), "a line without a citation");
-            let mut is_new = false;
-            for citation in &item.citations {
-                let id = &citation.event;
-                let cited = events::present(c, id).unwrap();
-                let Some(cited) = cited else {
-                    assert!(
-                        removed_at(c, id) >= window.upto.0,
-                        "{id} is cited and was gone by then"
-                    );
-                    is_new = true;
-                    continue;
-                };
-                let may_read = readable.contains(&cited.audience);
-                assert!(may_read, "{} was shown {id}", member.id);
-                assert!(cited.learned < window.upto, "{id} was known to nobody yet");
-                is_new |= cited.learned >= from;
-            }
-            assert!(
-                item.carried || is_new,
-                "a line from before the window: {item:?}"
-            );
-        }
-        before = Some(window.upto);
-    }
-}
-
-/// Every work day that began has a settled briefing, or a later one reaches back over it; today's may still be tried.
-fn check_mornings(c: &Connection, member: &Member, began: Timestamp, now: Timestamp) {
-    let deliveries = deliveries::latest(c, Some(&member.id), 1_000).unwrap();
-    let today = schedule::work_date(member, now);
-    for open in deliveries.iter().filter(|delivery| !delivery.is_settled()) {
-        let is_tried_again = open.date == today && open.next_try_at.is_some_and(|at| at > now);
-        assert!(is_tried_again, "{} is not settled", open.key());
-    }
-    let mut after = began;
-    while let Some((date, start)) = schedule::next_start(member, after) {
-        if start > now {
-            break;
-        }
-        let needed = schedule::window_after(member, date);
-        let is_covered = |delivery: &deliveries::Delivery| {
-            delivery.date == date || delivery.date > date && delivery.window.after.0 <= needed
-        };
-        let is_briefed = deliveries.iter().any(is_covered);
-        assert!(is_briefed, "nothing tells {} of {date}", member.id);
-        after = start;
-    }
-}
-
-fn replayed(c: &Connection, roster: &Roster, began: Timestamp, now: Timestamp) -> String {
-    let date = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut lines = String::new();
-    let style = Style::default();
-    replay(
-        c,
-        roster,
-        date(began),
-        date(now),
-        &style,
-        |_| true,
-        |briefing| {
-            lines += &render::json_line(&render::to_json(briefing));
-            lines += "\n";
-            Ok(())
-        },
-    )
-    .unwrap();
-    lines
 }
 
 impl Drop for World {

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::{output, unpacked};
-use crate::brief::checks::measure::{Cited, Row, Summarized, aligned, corrupted, found};
+use crate::brief::checks::corrupt::corrupted;
+use crate::brief::checks::measure::{Cited, Row, Summarized, aligned, found};
 
 /// What a folder of sets holds.
 #[derive(Default)]
