@@ -127,6 +127,10 @@ pub fn store_page(
         writer.put_event(event)?;
     }
     writer.note_audiences(page)?;
+    for (tid, ..) in writer.tids.values() {
+        // A source that still knows what expired tells its title again.
+        events::drop_title(c, *tid, false)?;
+    }
     let Writer {
         mut touched,
         mut synced,

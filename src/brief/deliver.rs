@@ -17,8 +17,8 @@ use super::offers::{Reader, offers_of};
 use super::{Style, briefing_with_words, render, window_of, words};
 use crate::llm::Llm;
 use crate::model::{
-    AudienceId, Briefing, Citation, ConnectorId, EventId, Gap, Learned, Member, Seq, ThreadRef,
-    Window,
+    AudienceId, Briefing, Citation, ConnectorId, EventId, Gap, Learned, Member, Seq, ThreadId,
+    ThreadRef, Window,
 };
 use crate::roster::Roster;
 use crate::schedule;
@@ -473,7 +473,7 @@ async fn put_gap(with: &Delivering<'_>, key: String, reason: &str, now: Timestam
         .await
 }
 
-fn put_planned(c: &Connection, made: &Briefing) -> Result<()> {
+pub(crate) fn put_planned(c: &Connection, made: &Briefing) -> Result<()> {
     let body = render::to_json(made).to_string();
     let hash: String = Sha256::digest(body.as_bytes())
         .iter()
@@ -485,6 +485,14 @@ fn put_planned(c: &Connection, made: &Briefing) -> Result<()> {
         seqs.extend(events::find_event(c, &waiting.citation.event)?.map(|event| event.seq));
     }
     quoted::put(c, &made.member, made.date, &seqs)?;
+    let items = made.items.iter().flat_map(|item| &item.threads);
+    let waiting = made.waiting.iter().map(|waiting| &waiting.thread);
+    let named: Vec<&ThreadId> = items
+        .chain(&made.also)
+        .chain(waiting)
+        .map(|thread| &thread.id)
+        .collect();
+    quoted::put_named(c, &made.member, made.date, &named)?;
     anyhow::ensure!(
         may_go,
         "the briefing {} is on its way or settled already",

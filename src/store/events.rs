@@ -180,9 +180,11 @@ pub fn put_audience(c: &Connection, seq: Seq, audience: Option<AudienceId>) -> R
     Ok(())
 }
 
-/// Forgets an event's text because the source removed it; stored briefings let go of it too.
+/// Forgets an event's text because the source removed it; stored briefings and suggestions let go of it too, and the
+/// thread of its title when nothing that was said in it is left.
 pub fn remove_text(c: &Connection, seq: Seq) -> Result<()> {
     super::quoted::unsay(c, seq)?;
+    super::suggestions::forgotten::unsay(c, seq)?;
     c.prepare_cached("UPDATE events SET text = '', aside = '', removed = 1 WHERE seq = ?1")?
         .execute([seq.0])?;
     // What its edits said was said by it too.
@@ -194,6 +196,23 @@ pub fn remove_text(c: &Connection, seq: Seq) -> Result<()> {
         .execute([seq.0])?;
     c.prepare_cached("DELETE FROM asks WHERE seq = ?1")?
         .execute([seq.0])?;
+    let tid = c
+        .prepare_cached("SELECT tid FROM events WHERE seq = ?1")?
+        .query_row([seq.0], |row| row.get(0))
+        .optional()?;
+    tid.map_or(Ok(()), |tid| drop_title(c, tid, true))
+}
+
+/// Forgets the title of a thread in which everything that was said is gone. An open ticket keeps what its source tells of
+/// it again, unless `is_final`.
+pub fn drop_title(c: &Connection, tid: u64, is_final: bool) -> Result<()> {
+    c.prepare_cached(
+        "UPDATE threads SET title = '' WHERE tid = ?1 AND title <> ''
+           AND (?2 OR ticket IS NULL OR coalesce(ticket ->> 'closed', 0))
+           AND EXISTS (SELECT 1 FROM events WHERE tid = ?1 AND removed = 1)
+           AND NOT EXISTS (SELECT 1 FROM events WHERE tid = ?1 AND kind IN ('posted', 'opened') AND removed = 0)",
+    )?
+    .execute(params![tid, is_final])?;
     Ok(())
 }
 

@@ -147,6 +147,7 @@ pub fn forget(
     c.execute("DELETE FROM shown WHERE member = ?1", [id.as_str()])?;
     for sql in [
         "DELETE FROM quoted WHERE member = ?1",
+        "DELETE FROM named WHERE member = ?1",
         "DELETE FROM feedback WHERE member = ?1",
         "DELETE FROM steering WHERE member = ?1",
         "DELETE FROM listening WHERE member = ?1",

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::{candidates_from_row, candidates_to_row, excluded_from_row, excluded_to_row};
-use crate::model::{ConnectorId, Handle, MemberId};
+use crate::model::{ConnectorId, Handle, MemberId, Seq};
 use crate::store::micros;
 
 /// Takes a person out of everything that was suggested; returns in how many suggestions they stood.
@@ -104,6 +104,29 @@ pub fn expire(c: &Connection, connector: &ConnectorId, before: Timestamp) -> Res
     )?;
     forget_stand_ins(c)?;
     Ok(expired)
+}
+
+/// Forgets what was made of an event's words: who could have answered it and, where it opened a ticket, whom we suggested
+/// for that and what we wrote there. How often that was right still counts.
+pub fn unsay(c: &Connection, seq: Seq) -> Result<()> {
+    c.prepare_cached("DELETE FROM stand_ins WHERE seq = ?1")?
+        .execute([seq.0])?;
+    let ticket =
+        "(connector, ticket) IN (SELECT t.connector, t.id FROM events e JOIN threads t USING (tid)
+           WHERE e.seq = ?1 AND e.kind = 'opened')";
+    c.prepare_cached(&format!(
+        "UPDATE suggestions SET candidates = '[]', excluded = '{{}}', repeats = '[]',
+           first_account = iif(outcome IS NULL, NULL, first_account), abstained = iif(outcome IS NULL, 1, abstained)
+         WHERE {ticket}"
+    ))?
+    .execute([seq.0])?;
+    // What is still to be said is said no more; what stands there went with the ticket.
+    c.prepare_cached(&format!(
+        "UPDATE postings SET body = '', state = iif(state IN ('planned', 'failed'), 'refused', state)
+         WHERE {ticket} AND kind = 'comment'"
+    ))?
+    .execute([seq.0])?;
+    Ok(())
 }
 
 /// Forgets who could have answered what is not asked any more.
