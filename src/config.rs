@@ -451,7 +451,10 @@ impl RosterConfig {
         };
         let from = ConnectorId::new(from.as_str());
         let in_space = crate::store::members::in_space(c, &from, &self.space)?;
-        Ok(crate::identity::followed(members, people, &from, &in_space))
+        let known = crate::store::members::joiners(c)?;
+        Ok(crate::identity::followed(
+            members, people, &from, &in_space, &known,
+        ))
     }
 }
 

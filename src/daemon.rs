@@ -368,10 +368,10 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 return Ok(now);
             }
             // Who left since is not briefed any more.
-            if !self.briefed().any(|briefed| briefed.id == member.id) {
-                continue;
+            let now = self.briefed().find(|briefed| briefed.id == member.id);
+            if let Some(member) = now.cloned() {
+                self.brief(&member).await?;
             }
-            self.brief(&member).await?;
         }
         self.expire(now).await?;
         self.write_ahead().await?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::civil;
 use jiff::tz::TimeZone;
 
-use crate::model::{ConnectorId, Handle, Member, MemberId, Person};
+use crate::model::{ConnectorId, Handle, Joiners, Member, MemberId, Person};
 
 /// Why an account may be a member's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,18 +161,25 @@ pub struct Newcomer {
     pub handles: Vec<Handle>,
 }
 
-/// Returns the people of a connector who are no members: no programs, and only those in `among` where it is given.
+/// The most letters of an id that is made of a name.
+const LONGEST_ID: usize = 40;
+
+/// Returns the people of a connector who are no members: no programs, and only those in `among` where it is given. Whoever
+/// is in `known` goes by the same id as before, and nobody else ever does.
 pub fn newcomers(
     members: &[Member],
     people: &[Person],
     from: &ConnectorId,
     among: Option<&BTreeSet<Handle>>,
+    known: &Joiners,
 ) -> Vec<Newcomer> {
     let owned: BTreeSet<&Handle> = members
         .iter()
         .flat_map(|member| member.handles.values().flatten())
         .collect();
-    let mut taken: BTreeSet<String> = members.iter().map(|member| member.id.to_string()).collect();
+    let configured: BTreeSet<&MemberId> = members.iter().map(|member| &member.id).collect();
+    let taken = configured.iter().copied().chain(known.values());
+    let mut taken: BTreeSet<String> = taken.map(ToString::to_string).collect();
     let mut newcomers = Vec::new();
     for person in people {
         let Some(handle) = &person.handle else {
@@ -197,8 +204,10 @@ pub fn newcomers(
             person.name.clone()
         };
         let zone = person.time_zone.clone();
+        let before = known.get(handle);
+        let before = before.filter(|id| !configured.contains(id)).cloned();
         newcomers.push(Newcomer {
-            id: MemberId::new(free_id(&name, &handle.id, &mut taken)),
+            id: before.unwrap_or_else(|| MemberId::new(free_id(&name, &handle.id, &mut taken))),
             name,
             time_zone: zone.filter(|zone| TimeZone::get(zone).is_ok()),
             handles: [handle.clone()].into_iter().chain(elsewhere).collect(),
@@ -221,6 +230,7 @@ fn free_id(name: &str, handle: &str, taken: &mut BTreeSet<String>) -> String {
                 slug.push('-');
             }
         }
+        slug.truncate(LONGEST_ID);
         slug.trim_matches('-').to_owned()
     };
     let first = slug(name.split_whitespace().next().unwrap_or(""));
@@ -242,11 +252,12 @@ pub fn followed(
     people: &[Person],
     from: &ConnectorId,
     in_space: &BTreeSet<Handle>,
+    known: &Joiners,
 ) -> Vec<Member> {
     if in_space.is_empty() {
         return members;
     }
-    let joined = newcomers(&members, people, from, Some(in_space));
+    let joined = newcomers(&members, people, from, Some(in_space), known);
     for member in &mut members {
         let own = member.handles.get(from);
         if own.is_some_and(|own| !own.iter().any(|handle| in_space.contains(handle))) {
@@ -305,7 +316,7 @@ mod tests {
     fn member(people: &[Person]) -> Member {
         let office = ConnectorId::new("office");
         let among = BTreeSet::from([Handle::new(&office, "U1")]);
-        followed(Vec::new(), people, &office, &among).remove(0)
+        followed(Vec::new(), people, &office, &among, &Joiners::new()).remove(0)
     }
 
     #[test]
@@ -355,16 +366,36 @@ mod tests {
         let space = |ids: &[&str]| -> BTreeSet<Handle> {
             ids.iter().map(|id| Handle::new(&office, *id)).collect()
         };
-        let first = followed(Vec::new(), &people, &office, &space(&["U1", "U4"]));
+        let mut known = Joiners::new();
+        let first = followed(Vec::new(), &people, &office, &space(&["U1", "U4"]), &known);
         assert_eq!(first.len(), 1, "a program is no member");
         assert_eq!(first[0].handles.len(), 2, "by the mail address");
-        let then = followed(first, &people, &office, &space(&["U2", "U3"]));
+        let then = followed(first, &people, &office, &space(&["U2", "U3"]), &known);
         let shown: Vec<String> = then
             .iter()
             .map(|member| format!("{} {}", member.id, member.is_briefed))
             .collect();
         assert_eq!(shown, ["ana false", "ana-berg true", "zoe true"]);
-        let same = followed(then.clone(), &people, &office, &BTreeSet::new());
+        let same = followed(then.clone(), &people, &office, &BTreeSet::new(), &known);
         assert_eq!(same.len(), then.len(), "nobody has looked yet");
+
+        // Ana Berg was there first; the other Ana never gets her name, nor what was written under it.
+        known.insert(Handle::new(&office, "U2"), "ana".into());
+        let shown = |known: &Joiners, ids: &[&str]| -> Vec<String> {
+            let members = followed(Vec::new(), &people, &office, &space(ids), known);
+            let shown = members.iter().map(|member| {
+                let account = &member.handles[&office][0].id;
+                format!("{} {account}", member.id)
+            });
+            shown.collect()
+        };
+        assert_eq!(shown(&known, &["U1", "U2"]), ["ana U2", "ana-lima U1"]);
+        assert_eq!(shown(&known, &["U1"]), ["ana-lima U1"], "she left");
+    }
+
+    #[test]
+    fn a_name_without_end_makes_no_id_without_end() {
+        let people = [person("office/U1", &"a".repeat(40_000), &[], None)];
+        assert_eq!(member(&people).id.as_str(), "a".repeat(LONGEST_ID));
     }
 }

@@ -285,7 +285,7 @@ pub struct Ticket {
 }
 
 /// A person of the team.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// The config's id.
     pub id: MemberId,
@@ -325,6 +325,9 @@ impl Member {
             .is_some_and(|own| own.contains(handle))
     }
 }
+
+/// By which ids those go who became members by joining a space, by their account there.
+pub type Joiners = BTreeMap<Handle, MemberId>;
 
 /// A span of leave, both days included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -111,13 +111,13 @@ impl Import {
                 "a {type_name} knows everybody who ever wrote to it; name the connector of your chat or tracker, or one --space"
             );
         }
-        let (people, among) = site.store.read_now(|c| {
+        let (people, among, known) = site.store.read_now(|c| {
             let people = people::people(c, None)?;
             let among = match &self.space {
                 Some(space) => Some(members::in_space(c, &from, space)?),
                 None => None,
             };
-            Ok((people, among))
+            Ok((people, among, members::joiners(c)?))
         })?;
         if among.as_ref().is_some_and(BTreeSet::is_empty) {
             bail!(
@@ -125,7 +125,8 @@ impl Import {
                 self.space.unwrap_or_default()
             );
         }
-        let found = identity::newcomers(&site.roster.members, &people, &from, among.as_ref());
+        let (members, among) = (&site.roster.members, among.as_ref());
+        let found = identity::newcomers(members, &people, &from, among, &known);
         if found.is_empty() {
             return say(
                 global,

@@ -60,22 +60,7 @@ impl Run {
         let (listeners, store) = (listeners_of(&site, &trackers)?, site.store.clone());
         let http = site.http.clone();
         let mut parts = parts_of(site, trackers)?;
-        for member in &parts.roster.members {
-            if let Some(sink) = parts.sinks.get_mut(&member.id) {
-                seat(&listeners, member, sink);
-            }
-        }
-        parts.following = parts.following.map(|following| {
-            let (sink_of, seats) = (following.sink_of, listeners.clone());
-            Following {
-                sink_of: Box::new(move |member| {
-                    let mut sink = sink_of(member)?;
-                    seat(&seats, member, &mut sink);
-                    Ok(sink)
-                }),
-                ..following
-            }
-        });
+        parts.seat(&listeners);
         let mut daemon = Daemon::new(parts, Clock::System, token.clone());
         runtime.block_on(async {
             if let Some(address) = address {
@@ -208,22 +193,11 @@ fn listeners_of(
             connector: id.clone(),
             client,
             accounts: Accounts::default(),
-            roster: site.roster.clone(),
             trackers: trackers.clone(),
             is_open: Arc::default(),
         });
     }
     Ok(listeners)
-}
-
-/// Lets a member in who is briefed at a workspace that pushes. A button that nobody hears pressed is not shown.
-fn seat(listeners: &[Listener], member: &Member, sink: &mut Sink) {
-    let Sink::Slack(dm) = sink else { return };
-    let mut listeners = listeners.iter();
-    if let Some(listener) = listeners.find(|listener| listener.connector == *dm.connector()) {
-        *dm = dm.clone().while_open(listener.is_open.clone());
-        listener.accounts.seat(&listener.connector, member, dm);
-    }
 }
 
 /// Returns where a member's briefings go.

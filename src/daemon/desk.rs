@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use jiff::{Timestamp, civil};
 use rusqlite::Connection;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +25,9 @@ use tracing::{info, warn};
 
 use self::presses::Kept;
 use self::questions::{Question, Questions};
+use super::Parts;
 use super::hints::Hints;
+use super::joining::Following;
 use crate::ask::Answering;
 use crate::brief::hear::hear_all;
 use crate::brief::offers::{Reader, offer_of, ticket_of};
@@ -39,7 +41,7 @@ use crate::connectors::slack::push::{Click, Push};
 use crate::connectors::slack::socket::{BackOff, listen};
 use crate::connectors::tracker::AnyTracker;
 use crate::model::suggestion::Offer;
-use crate::model::{ConnectorId, Member, Verdict};
+use crate::model::{ConnectorId, Handle, Member, Verdict};
 use crate::roster::Roster;
 use crate::sinks::Sink;
 use crate::store::postings::{self, Kind, Posting, State};
@@ -56,8 +58,6 @@ pub struct Listener {
     pub client: Client,
     /// Who is briefed there.
     pub accounts: Accounts,
-    /// Everybody.
-    pub roster: Roster,
     /// The ways to write to trackers, where the config lets daybrief write.
     pub trackers: BTreeMap<ConnectorId, AnyTracker>,
     /// Whether a socket is open, so that buttons are heard.
@@ -82,7 +82,7 @@ impl Listener {
             hints,
             self.connector,
             self.accounts,
-            (self.roster, self.trackers),
+            (answering.roster.clone(), self.trackers),
         )
         .with_answers(answering);
         loops.spawn(listen(
@@ -96,22 +96,54 @@ impl Listener {
     }
 }
 
-/// The accounts of one workspace that may press buttons, each with its member and its conversation; clones share them.
+impl Parts<Sink> {
+    /// Lets everybody in who is briefed at a workspace that pushes, those who join later too.
+    pub fn seat(&mut self, listeners: &[Listener]) {
+        for member in &self.roster.members {
+            if let Some(sink) = self.sinks.get_mut(&member.id) {
+                seat(listeners, member, sink);
+            }
+        }
+        self.following = self.following.take().map(|following| {
+            let (sink_of, seats) = (following.sink_of, listeners.to_vec());
+            Following {
+                sink_of: Box::new(move |member| {
+                    let mut sink = sink_of(member)?;
+                    seat(&seats, member, &mut sink);
+                    Ok(sink)
+                }),
+                ..following
+            }
+        });
+    }
+}
+
+/// Lets a member in who is briefed at a workspace that pushes. A button that nobody hears pressed is not shown.
+fn seat(listeners: &[Listener], member: &Member, sink: &mut Sink) {
+    let Sink::Slack(dm) = sink else { return };
+    let mut listeners = listeners.iter();
+    if let Some(listener) = listeners.find(|listener| listener.connector == *dm.connector()) {
+        *dm = dm.clone().while_open(listener.is_open.clone());
+        listener.accounts.seat(&listener.connector, member, dm);
+    }
+}
+
+/// The conversations of one workspace in which members are briefed, by account; clones share them. Whose an account is,
+/// and whether it still counts, the roster says at the moment of a press.
 #[derive(Clone, Default)]
-pub struct Accounts(Arc<Mutex<BTreeMap<String, (Member, Dm)>>>);
+pub struct Accounts(Arc<Mutex<BTreeMap<String, Dm>>>);
 
 impl Accounts {
     /// Lets a member in who is briefed at a workspace, with every account they have there.
     pub fn seat(&self, connector: &ConnectorId, member: &Member, dm: &Dm) {
         let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for other in member.handles.get(connector).into_iter().flatten() {
-            let theirs = (member.clone(), dm.with_account(&other.id));
-            accounts.insert(other.id.to_string(), theirs);
+            accounts.insert(other.id.to_string(), dm.with_account(&other.id));
         }
-        accounts.insert(dm.user().to_owned(), (member.clone(), dm.clone()));
+        accounts.insert(dm.user().to_owned(), dm.clone());
     }
 
-    fn of(&self, user: &str) -> Option<(Member, Dm)> {
+    fn of(&self, user: &str) -> Option<Dm> {
         let accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         accounts.get(user).cloned()
     }
@@ -125,20 +157,22 @@ pub struct Desk<T = AnyTracker> {
     connector: ConnectorId,
     accounts: Accounts,
     questions: Questions,
-    roster: Roster,
+    /// Everybody, as of the last reading.
+    roster: watch::Receiver<Arc<Roster>>,
     trackers: BTreeMap<ConnectorId, T>,
     taps: BTreeSet<ConnectorId>,
 }
 
 impl<T: Tracker> Desk<T> {
-    /// Returns the desk of a workspace for those who are briefed there; with everybody, and the ways to write to trackers.
+    /// Returns the desk of a workspace for those who are briefed there; with everybody as the daemon knows them, and the ways
+    /// to write to trackers.
     pub fn new(
         store: Store,
         clock: Clock,
         hints: Hints,
         connector: ConnectorId,
         accounts: Accounts,
-        (roster, trackers): (Roster, BTreeMap<ConnectorId, T>),
+        (roster, trackers): (watch::Receiver<Arc<Roster>>, BTreeMap<ConnectorId, T>),
     ) -> Desk<T> {
         Desk {
             store,
@@ -194,6 +228,20 @@ impl<T: Tracker> Desk<T> {
         }
     }
 
+    fn everybody(&self) -> Arc<Roster> {
+        self.roster.borrow().clone()
+    }
+
+    /// Returns the member that an account is today, and the conversation with it; nobody who joined is missing, and nobody
+    /// who left is there.
+    fn reader(&self, user: &str) -> Option<(Member, Dm)> {
+        let account = Handle::new(&self.connector, user);
+        let everybody = self.roster.borrow();
+        let member = everybody.member_of(&account);
+        let member = member.filter(|member| member.is_briefed)?.clone();
+        Some((member, self.accounts.of(user)?))
+    }
+
     /// Does what one push asks for.
     ///
     /// # Errors
@@ -210,7 +258,7 @@ impl<T: Tracker> Desk<T> {
         match push {
             Push::Happened(object) => self.hints.give(&self.connector, object.as_deref()),
             Push::Addressed { user } => {
-                if let Some((member, dm)) = self.accounts.of(&user) {
+                if let Some((member, dm)) = self.reader(&user) {
                     let (sink, now) = (Sink::Slack(dm.clone()), self.clock.now());
                     let (_, asked) = hear_all(&self.store, &member, &sink, now).await?;
                     return Ok(asked.and_then(|asked| self.questions.take(member, dm, asked, now)));
@@ -228,8 +276,8 @@ impl<T: Tracker> Desk<T> {
     }
 
     async fn click(&self, click: Click, kept: &Kept) -> Result<()> {
-        let Some((member, dm)) = self.accounts.of(&click.user) else {
-            warn!(connector = %self.connector, "A button was pressed by an account that no member has; nothing was changed");
+        let Some((member, dm)) = self.reader(&click.user) else {
+            warn!(connector = %self.connector, "A button was pressed by an account that no member has now; nothing was changed");
             return Ok(());
         };
         // Somebody else's key has no date for this member.
@@ -318,7 +366,7 @@ impl<T: Tracker> Desk<T> {
             return Ok(());
         };
         let now = self.clock.now();
-        let (to, roster, taps) = (member.clone(), self.roster.clone(), self.taps.clone());
+        let (to, roster, taps) = (member.clone(), self.everybody(), self.taps.clone());
         let pressed = self
             .store
             .write(move |c| {
@@ -369,7 +417,7 @@ impl<T: Tracker> Desk<T> {
         date: civil::Date,
         places: Vec<(usize, usize)>,
     ) -> Result<Vec<Offer>> {
-        let (to, roster, taps) = (member.clone(), self.roster.clone(), self.taps.clone());
+        let (to, roster, taps) = (member.clone(), self.everybody(), self.taps.clone());
         let offers = move |c: &Connection| {
             let reader = Reader {
                 member: &to,

@@ -5,9 +5,10 @@ use tracing::{info, warn};
 
 use super::Daemon;
 use crate::config::RosterConfig;
-use crate::model::{Gap, Member, MemberId};
+use crate::model::{ConnectorId, Gap, Joiners, Member, MemberId};
 use crate::roster::Roster;
 use crate::sinks::ChatSink;
+use crate::store::members::{joiners, put_joiners};
 use crate::store::people;
 
 /// What following a space needs.
@@ -23,6 +24,22 @@ pub struct Following<S> {
 /// Makes a member's sink.
 pub type SinkOf<S> = Box<dyn Fn(&Member) -> Result<S> + Send + Sync>;
 
+impl<S> Following<S> {
+    /// Returns who of the members joined by themselves and goes by an id that is not kept yet.
+    fn joined_among(&self, members: &[Member], known: &Joiners) -> Joiners {
+        let from = self.config.from.as_deref().map(ConnectorId::new);
+        let joined = members.iter().filter(|member| {
+            let mut configured = self.configured.iter();
+            !configured.any(|configured| configured.id == member.id)
+        });
+        let accounts = joined.filter_map(|member| {
+            let account = member.handles.get(from.as_ref()?)?.first()?;
+            (known.get(account) != Some(&member.id)).then(|| (account.clone(), member.id.clone()))
+        });
+        accounts.collect()
+    }
+}
+
 impl<S: ChatSink + Clone> Daemon<S> {
     /// Brings the members up to the space's: joiners get a sink and are briefed from their next morning on, leavers are not
     /// any more.
@@ -31,26 +48,35 @@ impl<S: ChatSink + Clone> Daemon<S> {
             return Ok(());
         };
         let (config, configured) = (following.config.clone(), following.configured.clone());
-        let (members, people, spaces) = self
+        let (members, people, spaces, known) = self
             .store
             .read(move |c| {
                 let people = people::people(c, None)?;
                 let members = config.followed(c, configured, &people)?;
-                Ok((members, people, people::spaces(c)?))
+                Ok((members, people, people::spaces(c)?, joiners(c)?))
             })
             .await?;
+        // An id is its joiner's for good before anything is sent or kept under it.
+        let new = following.joined_among(&members, &known);
+        if !new.is_empty() {
+            self.store.write(move |c| put_joiners(c, &new)).await?;
+        }
+        if members == self.roster.members {
+            return Ok(());
+        }
         let briefed = |members: &[Member]| -> Vec<MemberId> {
             let briefed = members.iter().filter(|member| member.is_briefed);
             briefed.map(|member| member.id.clone()).collect()
         };
         let (before, after) = (briefed(&self.roster.members), briefed(&members));
-        if before == after {
-            return Ok(());
-        }
         for member in &members {
-            if self.sinks.contains_key(&member.id) {
+            let known = self.roster.member(&member.id);
+            let is_same = known.is_some_and(|known| known.handles == member.handles);
+            if is_same && self.sinks.contains_key(&member.id) {
                 continue;
             }
+            // Whatever was sent to the accounts of before is nothing to them.
+            self.sinks.remove(&member.id);
             match (following.sink_of)(member) {
                 Ok(sink) => {
                     self.sinks.insert(member.id.clone(), sink);
@@ -73,12 +99,14 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 said.push(format!("{} {verb}", ids.join(", ")));
             }
         }
-        let (space, said) = (following.config.space.clone(), said.join("; "));
-        info!(space, "Members of {space}: {said}");
-        self.joined.push(Gap {
-            of: space,
-            reason: said,
-        });
+        if !said.is_empty() {
+            let (space, said) = (following.config.space.clone(), said.join("; "));
+            info!(space, "Members of {space}: {said}");
+            self.joined.push(Gap {
+                of: space,
+                reason: said,
+            });
+        }
         self.roster = Roster::new(members, self.roster.teams.clone(), people, spaces);
         Ok(())
     }
@@ -96,3 +124,6 @@ impl<S: ChatSink + Clone> Daemon<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

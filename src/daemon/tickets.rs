@@ -49,6 +49,14 @@ impl Tickets {
         &self.taps
     }
 
+    /// Lets people's word change an owner at a tracker that only a test has.
+    #[cfg(test)]
+    #[must_use]
+    pub(super) fn tapping(mut self, at: &str) -> Tickets {
+        self.taps.insert(at.into());
+        self
+    }
+
     /// Returns what the admin's first briefing of a week says about the suggestions; nothing to others and on other days.
     ///
     /// # Errors

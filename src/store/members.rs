@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::suggestions::forgotten;
 use super::{moment, people, retention};
-use crate::model::{ConnectorId, Handle, Member, MemberId};
+use crate::model::{ConnectorId, Handle, Joiners, Member, MemberId};
 
 /// Returns the accounts in a space by its visible name or its id; empty when it is not known.
 pub fn in_space(c: &Connection, connector: &ConnectorId, space: &str) -> Result<BTreeSet<Handle>> {
@@ -25,6 +25,38 @@ pub fn in_space(c: &Connection, connector: &ConnectorId, space: &str) -> Result<
         .into_iter()
         .map(|handle| Handle::new(connector, handle))
         .collect())
+}
+
+/// Returns by which ids those go who joined by themselves, whether they are still there or not.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn joiners(c: &Connection) -> Result<Joiners> {
+    let mut statement = c.prepare_cached("SELECT connector, handle, member FROM joiners")?;
+    let rows = statement.query_map([], |row| {
+        let connector = ConnectorId::new(row.get::<_, String>(0)?);
+        let handle = Handle::new(&connector, row.get::<_, String>(1)?);
+        Ok((handle, MemberId::new(row.get::<_, String>(2)?)))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Keeps by which ids somebody goes who joined by themselves.
+///
+/// # Errors
+/// When the store cannot be written.
+pub fn put_joiners(c: &Connection, joiners: &Joiners) -> Result<()> {
+    let mut statement = c.prepare_cached(
+        "INSERT OR REPLACE INTO joiners (connector, handle, member) VALUES (?1, ?2, ?3)",
+    )?;
+    for (handle, member) in joiners {
+        statement.execute(params![
+            handle.connector.as_str(),
+            &*handle.id,
+            member.as_str()
+        ])?;
+    }
+    Ok(())
 }
 
 /// Calls `each` with everything stored about a member: accounts, what they wrote, briefings, feedback; one JSON object a
@@ -151,6 +183,7 @@ pub fn forget(
         "DELETE FROM feedback WHERE member = ?1",
         "DELETE FROM steering WHERE member = ?1",
         "DELETE FROM listening WHERE member = ?1",
+        "DELETE FROM joiners WHERE member = ?1",
         "UPDATE llm_calls SET member = '' WHERE member = ?1",
     ] {
         c.execute(sql, [id.as_str()])?;

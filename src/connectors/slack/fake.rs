@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::push::{Push, pushes_of};
+
 /// What the next call of a method meets instead of an answer.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
@@ -187,6 +189,30 @@ impl Fake {
         } else {
             channel.remove(ts);
         }
+    }
+
+    /// Returns the push of a button in the latest message of a conversation that has it, as Slack sends it; `id` tells it from
+    /// another push.
+    pub fn press(&self, user: &str, channel: &str, action: &str, id: &str) -> Push {
+        let workspace = self.get();
+        let messages = workspace.channels[channel].messages.values().rev();
+        let is_it = |button: &&Value| button["action_id"] == action;
+        let found = messages.flat_map(|message| {
+            let rows = message["blocks"].as_array().into_iter().flatten();
+            let buttons = rows.filter_map(move |row| {
+                let elements = row["elements"].as_array()?.iter();
+                Some((message, row, elements.clone().find(is_it)?))
+            });
+            buttons.collect::<Vec<_>>()
+        });
+        let (message, row, button) = found.into_iter().next().expect("there is such a button");
+        let payload = json!({
+            "type": "block_actions", "user": { "id": user }, "message": message,
+            "container": { "channel_id": channel, "message_ts": message["ts"] },
+            "actions": [{ "type": "button", "action_id": action, "block_id": row["block_id"],
+                "value": button["value"], "action_ts": id }],
+        });
+        pushes_of("interactive", &payload).remove(0)
     }
 
     pub fn fail(&self, method: &'static str, fault: Fault) {

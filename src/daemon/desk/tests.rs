@@ -96,19 +96,19 @@ impl Here {
                 other => panic!("{other:?}"),
             }
         }
+        let roster = Roster::new(members, Vec::new(), Vec::new(), Vec::new());
         let desk = Desk::new(
             store.clone(),
             clock.clone(),
             hints.clone(),
             office.clone(),
             accounts,
-            (Roster::default(), BTreeMap::new()),
+            (watch::channel(Arc::new(roster.clone())).1, BTreeMap::new()),
         );
         let ConnectorConfig::Slack(slack) = &config.connectors[&office] else {
             panic!("it is of type slack");
         };
         let source = slack.open(&office, &config.base, &http).unwrap();
-        let roster = Roster::new(members, Vec::new(), Vec::new(), Vec::new());
         let mut here = Here {
             fake,
             dir,
@@ -175,31 +175,6 @@ impl Here {
         channel
             .map(|channel| channel.messages.values().cloned().collect())
             .unwrap_or_default()
-    }
-
-    /// Returns the push of a button below the first line of the first message there, as Slack sends it.
-    fn click(&self, user: &str, action: &str, channel: &str, id: &str) -> Push {
-        let message = self.messages(channel)[0].clone();
-        let row = message["blocks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|block| block["type"] == "actions")
-            .unwrap();
-        let button = row["elements"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|button| button["action_id"] == action)
-            .unwrap();
-        let payload = json!({
-            "type": "block_actions", "user": { "id": user }, "container": { "channel_id": channel, "message_ts": message["ts"] },
-            "message": message, "actions": [{ "type": "button", "action_id": action, "block_id": row["block_id"],
-                "value": button["value"], "action_ts": id }],
-        });
-        let mut pushes = crate::connectors::slack::push::pushes_of("interactive", &payload);
-        assert_eq!(pushes.len(), 1);
-        pushes.remove(0)
     }
 
     /// Returns the labels of the buttons below the first line, those that are on with a star.
@@ -269,7 +244,7 @@ async fn a_button_is_kept_shown_and_obeyed_the_next_morning() {
         ),
         ("down", ["*✓ Done", "Later", "Mute", "Why?", "👍", "👎"]),
     ] {
-        let click = here.click("UANA", action, "DUANA", action);
+        let click = here.fake.press("UANA", "DUANA", action, action);
         here.desk.take(click).await.unwrap();
         assert_eq!(here.labels(), expected, "{action}");
     }
@@ -298,8 +273,8 @@ async fn a_click_on_an_old_picture_of_a_message_takes_no_mark_back() {
     let mut here = Here::new(true).await;
     here.morning("ana", "2026-11-23").await;
     let (done, up) = (
-        here.click("UANA", "done", "DUANA", "1"),
-        here.click("UANA", "up", "DUANA", "2"),
+        here.fake.press("UANA", "DUANA", "done", "1"),
+        here.fake.press("UANA", "DUANA", "up", "2"),
     );
     here.desk.take(done).await.unwrap();
     here.desk.take(up).await.unwrap();
@@ -315,7 +290,7 @@ async fn somebody_elses_click_changes_nothing() {
     here.morning("ana", "2026-11-23").await;
     for user in ["UBO", "UMALLORY", ""] {
         for action in ["done", "mute", "up", "why"] {
-            let click = here.click(user, action, "DUANA", action);
+            let click = here.fake.press(user, "DUANA", action, action);
             here.desk.take(click).await.unwrap();
         }
     }
@@ -335,7 +310,7 @@ async fn every_account_of_a_member_may_press_their_buttons_and_nobody_elses() {
     let mut here = Here::new(true).await;
     here.morning("ana", "2026-11-23").await;
     here.morning("bo", "2026-11-23").await;
-    let click = here.click("UANA2", "done", "DUANA", "1.0");
+    let click = here.fake.press("UANA2", "DUANA", "done", "1.0");
     here.desk.take(click).await.unwrap();
     assert_eq!(here.said(), ["done 1"]);
     let given_by_bo = |here: &Here| {
@@ -372,7 +347,7 @@ async fn why_is_answered_once_in_the_thread_with_what_may_still_be_read() {
     let mut here = Here::new(true).await;
     here.morning("ana", "2026-11-23").await;
     for _ in 0..2 {
-        let click = here.click("UANA", "why", "DUANA", "77.1");
+        let click = here.fake.press("UANA", "DUANA", "why", "77.1");
         here.desk.take(click).await.unwrap();
     }
     let messages = here.messages("DUANA");
@@ -389,7 +364,7 @@ async fn why_is_answered_once_in_the_thread_with_what_may_still_be_read() {
     here.fake.delete("C1", &ts("2026-11-22T20:00:00Z"));
     here.clock.move_to("2026-11-23T09:00:00Z".parse().unwrap());
     here.sync().await;
-    let click = here.click("UANA", "why", "DUANA", "77.2");
+    let click = here.fake.press("UANA", "DUANA", "why", "77.2");
     here.desk.take(click).await.unwrap();
     let answer = here.messages("DUANA")[2]["blocks"].to_string();
     assert!(

@@ -6,7 +6,7 @@ use crate::store::presses as kept;
 impl Here {
     /// Has a press kept, as the socket does before it acknowledges it, and returns it.
     async fn keep(&self, action: &str, id: &str) -> Click {
-        let Push::Clicked(click) = self.click("UANA", action, "DUANA", id) else {
+        let Push::Clicked(click) = self.fake.press("UANA", "DUANA", action, id) else {
             panic!("a button is pressed");
         };
         let keeper = presses::keeper(&self.store, &self.clock, &"office".into());

@@ -1,7 +1,5 @@
 //! The buttons below a ticket that nobody owns: what a press does, to whom it is open, and what a crash leaves over.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::connectors::tickets::Tickets;
 use crate::model::Handle;
@@ -98,7 +96,7 @@ impl Morning {
             here.hints.clone(),
             "office".into(),
             accounts,
-            (here.roster.clone(), trackers),
+            (watch::channel(Arc::new(here.roster.clone())).1, trackers),
         )
     }
 
@@ -125,25 +123,9 @@ impl Morning {
         own.map(row).collect()
     }
 
-    /// Returns the push of a button below the ticket, as Slack sends it.
+    /// Returns the push of a button below the ticket.
     fn press(&self, user: &str, action: &str, id: &str) -> Push {
-        let message = self.here.messages("DUANA")[0].clone();
-        let (row, button) = message["blocks"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter_map(|row| Some((row, row["elements"].as_array()?)))
-            .find_map(|(row, elements)| {
-                let button = elements.iter().find(|one| one["action_id"] == action)?;
-                Some((row.clone(), button.clone()))
-            })
-            .unwrap();
-        let payload = json!({
-            "type": "block_actions", "user": { "id": user }, "container": { "channel_id": "DUANA", "message_ts": message["ts"] },
-            "message": message, "actions": [{ "type": "button", "action_id": action, "block_id": row["block_id"],
-                "value": button["value"], "action_ts": id }],
-        });
-        crate::connectors::slack::push::pushes_of("interactive", &payload).remove(0)
+        self.here.fake.press(user, "DUANA", action, id)
     }
 
     fn owner(&self) -> Option<Handle> {

@@ -1,9 +1,5 @@
 //! Questions in the conversation with us: who is answered, from what, and how often.
 
-use std::sync::Arc;
-
-use tokio::sync::watch;
-
 use super::*;
 use crate::ask::Answering;
 use crate::model::EventId;
@@ -53,7 +49,7 @@ impl Asked {
             here.hints.clone(),
             office,
             accounts,
-            (Roster::default(), BTreeMap::new()),
+            (everybody.subscribe(), BTreeMap::new()),
         )
         .with_answers(Answering {
             index: Arc::new(index),
