@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::gather::{list, search};
+use super::idle::LISTENED;
 use super::names::{self, Role};
 use super::tls::TlsMode;
 use super::wire::{Door, Wire, WireError, quoted};
@@ -80,7 +81,13 @@ pub async fn check(config: &ImapConfig, door: &Door) -> Result<Vec<Fact>> {
     ));
     match (wire.has("IDLE"), config.idle_minutes) {
         (_, 0) => {}
-        (true, _) => facts.push(Fact::Fine("new mail is heard at once (IDLE)".into())),
+        (true, _) => facts.push(Fact::Fine(match chosen.folders.len() {
+            0..=LISTENED => "new mail is heard at once (IDLE)".into(),
+            many => format!(
+                "new mail is heard at once (IDLE) in the first {LISTENED} folders, in {} more with the next reading",
+                many - LISTENED
+            ),
+        })),
         (false, _) => facts.push(Fact::Note(
             "the server offers no IDLE: new mail is seen every sync_minutes".into(),
         )),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_imap::extensions::idle::IdleResponse;
+use futures_util::future::join_all;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -24,6 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// How long the server may take to begin or end listening.
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
+/// At how many folders somebody listens: each takes a connection, and servers allow an account ten or fifteen.
+pub const LISTENED: usize = 4;
+
 /// Why listening ended.
 enum Ended {
     /// The server cannot do it.
@@ -32,8 +37,18 @@ enum Ended {
     Broken,
 }
 
+/// A mailbox that is listened at.
+struct Ear<'a> {
+    config: &'a ImapConfig,
+    id: &'a ConnectorId,
+    door: Door,
+    hints: Hints,
+    /// How many folders there are; 0 until somebody has looked.
+    folders: watch::Sender<usize>,
+}
+
 impl ImapConfig {
-    /// Listens at one folder, the inbox where it is read, until the token is cancelled.
+    /// Listens at the first [`LISTENED`] folders that are read, the inbox first, until the token is cancelled.
     pub async fn listen(
         self,
         id: ConnectorId,
@@ -49,14 +64,33 @@ impl ImapConfig {
             // Reading says why.
             return;
         };
+        let ear = Ear {
+            config: &self,
+            id: &id,
+            door,
+            hints,
+            folders: watch::Sender::new(0),
+        };
+        let listening = join_all((0..LISTENED).map(|place| ear.listen_at(place)));
+        tokio::select! {
+            () = token.cancelled() => {}
+            _ = listening => {}
+        }
+    }
+}
+
+impl Ear<'_> {
+    /// Listens at one folder for as long as the server can; a later one waits until it is known to be there.
+    async fn listen_at(&self, place: usize) {
+        let id = self.id;
+        let mut folders = self.folders.subscribe();
         let mut pause = FIRST_PAUSE;
         let mut is_told = false;
         loop {
-            let ended = tokio::select! {
-                () = token.cancelled() => return,
-                ended = self.listen_once(&door, &id, &hints) => ended,
-            };
-            match ended {
+            if place > 0 && folders.wait_for(|count| *count > place).await.is_err() {
+                return;
+            }
+            match self.listen_once(place).await {
                 Ok(Ended::NotOffered) => {
                     debug!(connector = %id, "{id} offers no IDLE; it is read on the interval only");
                     return;
@@ -64,31 +98,37 @@ impl ImapConfig {
                 Ok(Ended::Broken) => (pause, is_told) = (FIRST_PAUSE, false),
                 Err(error) if !is_told => {
                     is_told = true;
-                    warn!(connector = %id, error = %format!("{error:#}"), "Nobody listens at {id} now; it is read on the interval");
+                    let which = match place {
+                        0 => id.to_string(),
+                        _ => format!("folder {} of {id}", place + 1),
+                    };
+                    warn!(connector = %id, error = %format!("{error:#}"), "Nobody listens at {which} now; it is read on the interval");
                 }
                 Err(_) => {}
             }
-            tokio::select! {
-                () = token.cancelled() => return,
-                () = sleep(pause) => {}
-            }
+            sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    async fn listen_once(&self, door: &Door, id: &ConnectorId, hints: &Hints) -> Result<Ended> {
-        let mut wire = Wire::open(door).await?;
+    async fn listen_once(&self, place: usize) -> Result<Ended> {
+        let mut wire = Wire::open(&self.door).await?;
         if !wire.has("IDLE") {
             wire.close().await;
             return Ok(Ended::NotOffered);
         }
-        let folders = names::choose(&list(&mut wire).await?, &self.folders).folders;
-        let first = folders.first().context("there is no folder to listen at")?;
-        wire.run(&format!("EXAMINE {}", quoted(&first.raw)), |_| {})
+        let listed = list(&mut wire).await?;
+        let folders = names::choose(&listed, &self.config.folders).folders;
+        self.folders.send_replace(folders.len());
+        let Some(folder) = folders.get(place) else {
+            anyhow::ensure!(place > 0, "there is no folder to listen at");
+            return Ok(Ended::Broken);
+        };
+        wire.run(&format!("EXAMINE {}", quoted(&folder.raw)), |_| {})
             .await?;
         // What came while nobody listened.
-        hints.give(id, None);
-        let stretch = Duration::from_secs(60 * u64::from(self.idle_minutes));
+        self.hints.give(self.id, None);
+        let stretch = Duration::from_secs(60 * u64::from(self.config.idle_minutes));
         let mut session = wire.into_session();
         loop {
             let mut idle = session.idle();
@@ -101,7 +141,7 @@ impl ImapConfig {
             let heard = timeout(stretch, heard).await;
             match heard {
                 Err(_) | Ok(Ok(IdleResponse::Timeout)) => {}
-                Ok(Ok(IdleResponse::NewData(_))) => hints.give(id, None),
+                Ok(Ok(IdleResponse::NewData(_))) => self.hints.give(self.id, None),
                 Ok(Ok(IdleResponse::ManualInterrupt) | Err(_)) => return Ok(Ended::Broken),
             }
             session = match timeout(LONGEST_ANSWER, idle.done()).await {

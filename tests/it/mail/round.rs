@@ -152,6 +152,36 @@ fn a_mail_comes_in_by_idle_and_a_briefing_of_it_goes_out_once() {
 
 #[test]
 #[ignore = "needs the servers of tests/mail/servers.sh"]
+fn mail_in_other_folders_is_heard_at_once_too() {
+    let servers = Servers::find();
+    let site = Site::new(&servers, &servers.account("folders"), "");
+    let mut hand = Hand::at(&servers, &site.user);
+    for folder in ["crew", "harbor", "lists", "more"] {
+        hand.say(&format!("CREATE {folder}"));
+    }
+    let said = site.says(&["check"]);
+    assert!(said.contains("in 1 more with the next reading"), "{said}");
+    let before = servers.logins(&site.user);
+    let daemon = site.start_unbriefed();
+    wait_until("a reader and four listeners", || {
+        servers.logins(&site.user) == before + 5
+    });
+    let found = |words: &str| site.says(&["search", "--as", "ana", words]).contains(words);
+    // Each is heard before the next one comes, so none comes in with a reading that another folder asked for.
+    for (folder, word) in [
+        ("lists", "lighthouse"),
+        ("crew", "marmalade"),
+        ("INBOX", "timetable"),
+    ] {
+        hand.append(folder, &mail(word, "plan", &format!("the {word} is here")));
+        wait_until(word, || found(word));
+    }
+    let said = site.stop(daemon);
+    assert!(!said.contains("WARN"), "{said}");
+}
+
+#[test]
+#[ignore = "needs the servers of tests/mail/servers.sh"]
 fn a_mail_that_is_deleted_leaves_the_search_and_its_replies_stay() {
     let servers = Servers::find();
     let site = Site::new(&servers, &servers.account("gone"), "");
