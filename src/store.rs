@@ -33,7 +33,7 @@ pub mod tickets;
 pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
@@ -46,6 +46,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("store/0010_presses.sql"),
     include_str!("store/0011_named.sql"),
     include_str!("store/0012_joiners.sql"),
+    include_str!("store/0013_labels.sql"),
 ];
 
 /// The name of the database within the data folder.

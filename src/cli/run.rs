@@ -167,7 +167,7 @@ pub fn trackers_of(site: &Site) -> Result<BTreeMap<ConnectorId, AnyTracker>> {
     let modes = Modes::in_config(&site.config.triage);
     let mut trackers = BTreeMap::new();
     for (id, connector) in &site.config.connectors {
-        if modes.lets_people_assign(id)
+        if modes.may_write(id)
             && let Some(tracker) = connector.tracker(id, &site.config.base, &site.http)?
         {
             trackers.insert(id.clone(), tracker);
@@ -181,6 +181,9 @@ fn listeners_of(
     site: &Site,
     trackers: &BTreeMap<ConnectorId, AnyTracker>,
 ) -> Result<Vec<Listener>> {
+    let modes = Modes::in_config(&site.config.triage);
+    let mut by_word = trackers.clone();
+    by_word.retain(|id, _| modes.lets_people_assign(id));
     let mut listeners = Vec::new();
     for (id, connector) in &site.config.connectors {
         let ConnectorConfig::Slack(slack) = connector else {
@@ -193,7 +196,7 @@ fn listeners_of(
             connector: id.clone(),
             client,
             accounts: Accounts::default(),
-            trackers: trackers.clone(),
+            trackers: by_word.clone(),
             is_open: Arc::default(),
         });
     }

@@ -7,15 +7,21 @@ use serde::Deserialize;
 
 use crate::model::suggestion::Ladder;
 
+/// GitHub's labels have at most 50 characters, and the member's id needs some.
+const LONGEST_LABEL: usize = 40;
+
 /// `[triage]`: who might take a ticket.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TriageConfig {
     /// How far daybrief goes with new tickets without an owner: `off`, `shadow` (recorded and judged, never shown),
-    /// `briefing` (shown to the people concerned), `comment` (on the ticket) or `assign` (where that has proven itself).
+    /// `briefing` (shown to the people concerned), `label` (on the ticket), `comment` (on the ticket, with the label if
+    /// there is one) or `assign` (where that has proven itself).
     pub mode: Step,
     /// Other steps for a connector, or for an area of it: `tracker` or `tracker:component=NAME`.
     pub modes: BTreeMap<String, Step>,
+    /// The label of a ticket somebody stands out for; `{member}` is their id here. Without one, none is set.
+    pub label: String,
     /// The share of the suggestions that should be right; below it nobody is said to stand out.
     pub target_precision: f32,
     /// Accounts that are inboxes or programs, beside those that are recognized: `tracker:NAME`.
@@ -34,6 +40,7 @@ impl Default for TriageConfig {
         TriageConfig {
             mode: Step::Briefing,
             modes: BTreeMap::new(),
+            label: String::new(),
             target_precision: 0.8,
             placeholders: Vec::new(),
             owners_file: None,
@@ -44,7 +51,7 @@ impl Default for TriageConfig {
 }
 
 /// A step of the ladder, as written.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
     /// Nothing is looked at.
@@ -53,6 +60,8 @@ pub enum Step {
     Shadow,
     /// Shown to the people concerned.
     Briefing,
+    /// A label on the ticket.
+    Label,
     /// A comment on the ticket.
     Comment,
     /// The ticket is given to somebody.
@@ -65,6 +74,7 @@ impl From<Step> for Ladder {
             Step::Off => Ladder::Off,
             Step::Shadow => Ladder::Shadow,
             Step::Briefing => Ladder::Briefing,
+            Step::Label => Ladder::Label,
             Step::Comment => Ladder::Comment,
             Step::Assign => Ladder::Assign,
         }
@@ -77,6 +87,18 @@ impl TriageConfig {
         if !(0.0..=1.0).contains(&self.target_precision) {
             let why = "is a share between 0 and 1, such as 0.8".to_owned();
             return Some(("target_precision", why));
+        }
+        let is_step = |step: &Step| *step == Step::Label;
+        if self.label.is_empty() && (is_step(&self.mode) || self.modes.values().any(is_step)) {
+            let why =
+                "the step \"label\" needs one, such as label = \"suggested-{member}\"".to_owned();
+            return Some(("label", why));
+        }
+        let is_odd = |c: char| c.is_whitespace() || c.is_control() || c == ',';
+        if self.label.contains(is_odd) || self.label.chars().count() > LONGEST_LABEL {
+            let why =
+                format!("has no spaces and no commas, and at most {LONGEST_LABEL} characters");
+            return Some(("label", why));
         }
         for place in self.modes.keys() {
             let (connector, area) = place.split_once(':').unwrap_or((place, "component="));
@@ -101,5 +123,37 @@ impl TriageConfig {
             "placeholders",
             format!("{name:?} is not of the form tracker:NAME with a connector of yours"),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_step_label_needs_a_label_that_trackers_take() {
+        for (table, wrong) in [
+            ("", None),
+            ("mode = \"label\"\nlabel = \"for-{member}\"", None),
+            ("label = \"for-{member}\"", None),
+            ("mode = \"label\"", Some("suggested-{member}")),
+            (
+                "modes = { tracker = \"label\" }",
+                Some("suggested-{member}"),
+            ),
+            ("label = \"for {member}\"", Some("no spaces")),
+            (
+                "label = \"a-name-that-is-much-too-long-for-any-label-there\"",
+                Some("at most 40"),
+            ),
+        ] {
+            let config: TriageConfig = toml::from_str(table).unwrap();
+            let found = config.wrong_key(|_| true);
+            match (found, wrong) {
+                (None, None) => {}
+                (Some(("label", why)), Some(part)) => assert!(why.contains(part), "{why}"),
+                (found, _) => panic!("{table}: {found:?}"),
+            }
+        }
     }
 }

@@ -9,7 +9,9 @@ use std::path::Path;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::{ConnectorConfig, github, jira};
+use super::ConnectorConfig;
+use super::github::{self, api::GithubError};
+use super::jira::{self, api::JiraError};
 use crate::http::Http;
 use crate::model::{ConnectorId, Handle, Markdown, ThreadId};
 
@@ -68,6 +70,16 @@ pub trait Tracker: Send + Sync {
     /// # Errors
     /// As [`Tracker::comment`].
     fn add_label(
+        &self,
+        ticket: &ThreadId,
+        label: &str,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Returns whether a label is on a ticket.
+    ///
+    /// # Errors
+    /// When the system cannot be asked.
+    fn has_label(
         &self,
         ticket: &ThreadId,
         label: &str,
@@ -158,6 +170,15 @@ pub fn verdict_in(text: &str) -> Option<VerdictKind> {
         })
 }
 
+/// Returns whether a system refused something: the same call again meets the same answer until somebody changes what the
+/// token may do.
+pub fn is_refusal(error: &anyhow::Error) -> bool {
+    let of_github = error.downcast_ref::<GithubError>();
+    let of_jira = error.downcast_ref::<JiraError>();
+    of_github.is_some_and(|error| !matches!(error, GithubError::Http(_)))
+        || of_jira.is_some_and(|error| !matches!(error, JiraError::Http(_)))
+}
+
 /// Returns whether a key can stand in a marker or a property: it is ours, never text from outside.
 pub(super) fn is_plain_key(key: &str) -> bool {
     !key.is_empty()
@@ -207,6 +228,9 @@ macro_rules! trackers {
             }
             async fn add_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
                 match self { $(Self::$variant(own) => own.add_label(ticket, label).await,)* }
+            }
+            async fn has_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
+                match self { $(Self::$variant(own) => own.has_label(ticket, label).await,)* }
             }
             async fn remove_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
                 match self { $(Self::$variant(own) => own.remove_label(ticket, label).await,)* }

@@ -37,9 +37,13 @@ impl Tickets {
         Tickets {
             admin: watch.settings.admin.clone(),
             target: watch.settings.target,
-            rest: Some(watch),
             work: None,
-            taps: trackers.keys().cloned().collect(),
+            taps: trackers
+                .keys()
+                .filter(|id| watch.modes.lets_people_assign(id))
+                .cloned()
+                .collect(),
+            rest: Some(watch),
             trackers,
         }
     }
@@ -107,7 +111,7 @@ impl Tickets {
     ) -> Result<()> {
         let tracker_of = |id: &ConnectorId| self.trackers.get(id).cloned();
         if !self.trackers.is_empty() {
-            verdicts::read(store, tracker_of, roster, now).await?;
+            verdicts::read(store, tracker_of, &self.taps, roster, now).await?;
         }
         if let Some(mut watch) = self.rest.take() {
             let (store, roster) = (store.clone(), roster.clone());

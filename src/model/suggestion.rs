@@ -14,6 +14,8 @@ pub enum Ladder {
     /// The people concerned read it in their briefings.
     #[default]
     Briefing,
+    /// It puts a label on the ticket.
+    Label,
     /// It comments on the ticket.
     Comment,
     /// It gives the ticket to the first candidate, where that has proven itself.
@@ -22,10 +24,11 @@ pub enum Ladder {
 
 impl Ladder {
     /// All steps, the lowest first.
-    pub const ALL: [Ladder; 5] = [
+    pub const ALL: [Ladder; 6] = [
         Ladder::Off,
         Ladder::Shadow,
         Ladder::Briefing,
+        Ladder::Label,
         Ladder::Comment,
         Ladder::Assign,
     ];
@@ -36,6 +39,7 @@ impl Ladder {
             Ladder::Off => "off",
             Ladder::Shadow => "shadow",
             Ladder::Briefing => "briefing",
+            Ladder::Label => "label",
             Ladder::Comment => "comment",
             Ladder::Assign => "assign",
         }

@@ -1,6 +1,8 @@
 //! What of ours stands at a tracker: written down before it is posted and settled after, so that a crash in between
 //! neither doubles nor loses it.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -15,14 +17,19 @@ pub enum Kind {
     Comment,
     /// The ticket given to somebody.
     Assign,
+    /// Our label on the ticket.
+    Label,
 }
 
 impl Kind {
+    const ALL: [Kind; 3] = [Kind::Comment, Kind::Assign, Kind::Label];
+
     /// Returns the stored name.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Comment => "comment",
             Kind::Assign => "assign",
+            Kind::Label => "label",
         }
     }
 }
@@ -84,10 +91,12 @@ pub struct Posting {
     pub suggestion: i64,
     /// Where it stands.
     pub state: State,
-    /// The comment's text, empty when it is to be withdrawn; or the account the ticket is given to.
+    /// The comment's text or the label, empty when it is to be withdrawn; or the account the ticket is given to.
     pub body: String,
     /// The member the ticket is given to, or who stands first in the comment.
     pub member: Option<MemberId>,
+    /// The labels of ours that may be on the ticket; nobody else's are taken off.
+    pub stands: Vec<String>,
     /// Where it can be read.
     pub url: Option<String>,
     /// How often the tracker did not take it.
@@ -133,7 +142,7 @@ pub fn begin(c: &Connection, posting: &Posting, now: Timestamp) -> Result<()> {
     };
     let changed = c
         .prepare_cached(
-            "UPDATE postings SET state = ?4, changed_at = ?5 WHERE connector = ?1 AND ticket = ?2 AND kind = ?3
+            "UPDATE postings SET state = ?4, changed_at = ?5, stands = ?6 WHERE connector = ?1 AND ticket = ?2 AND kind = ?3
                AND state IN ('planned', 'posting', 'failed', 'undoing')",
         )?
         .execute(params![
@@ -141,10 +150,21 @@ pub fn begin(c: &Connection, posting: &Posting, now: Timestamp) -> Result<()> {
             posting.ticket,
             posting.kind.as_str(),
             next.as_str(),
-            micros(now)
+            micros(now),
+            may_stand(posting).join("\n"),
         ])?;
     ensure!(changed == 1, "the posting is not waiting any more");
     Ok(())
+}
+
+/// Returns the labels that may be on a ticket once a posting has begun.
+pub fn may_stand(posting: &Posting) -> Vec<String> {
+    let mut labels = posting.stands.clone();
+    let is_new = posting.state != State::Undoing && !labels.contains(&posting.body);
+    if posting.kind == Kind::Label && is_new && !posting.body.is_empty() {
+        labels.push(posting.body.clone());
+    }
+    labels
 }
 
 /// Writes down how a posting ended, or when it is tried again.
@@ -157,7 +177,7 @@ pub fn settle(
     now: Timestamp,
 ) -> Result<()> {
     c.prepare_cached(
-        "UPDATE postings SET state = ?4, url = coalesce(?5, url), next_try_at = ?6, changed_at = ?7,
+        "UPDATE postings SET state = ?4, url = coalesce(?5, url), next_try_at = ?6, changed_at = ?7, stands = ?8,
            attempts = CASE ?4 WHEN 'failed' THEN attempts + 1 WHEN 'undoing' THEN attempts + 1 ELSE 0 END
          WHERE connector = ?1 AND ticket = ?2 AND kind = ?3",
     )?
@@ -168,8 +188,37 @@ pub fn settle(
         state.as_str(),
         url,
         next_try_at.map(micros),
-        micros(now)
+        micros(now),
+        posting.stands.join("\n"),
     ])?;
+    Ok(())
+}
+
+/// Notes whether a posting failed because the tracker refuses it; returns whether its kind of writing was known to fail that
+/// way there. What fails for all tickets alike is said once.
+pub fn note_failure(c: &Connection, posting: &Posting, is_refusal: bool) -> Result<bool> {
+    let (connector, kind) = (posting.connector.as_str(), posting.kind.as_str());
+    let is_known = c
+        .prepare_cached(
+            "SELECT 1 FROM postings WHERE connector = ?1 AND kind = ?2 AND attempts > 0 AND is_refusal = ?3",
+        )?
+        .query_row(params![connector, kind, is_refusal], |_| Ok(()))
+        .optional()?
+        .is_some();
+    c.prepare_cached(
+        "UPDATE postings SET is_refusal = ?4 WHERE connector = ?1 AND ticket = ?2 AND kind = ?3",
+    )?
+    .execute(params![connector, posting.ticket, kind, is_refusal])?;
+    Ok(is_known)
+}
+
+/// Lets a ticket be given away again, because somebody asks for it by their own word; unless everything of ours was taken back.
+pub fn reopen(c: &Connection, connector: &ConnectorId, ticket: &str) -> Result<()> {
+    c.prepare_cached(
+        "UPDATE postings SET state = 'refused', body = '' WHERE connector = ?1 AND ticket = ?2 AND kind = 'assign' AND state = 'undone'
+           AND EXISTS (SELECT 1 FROM postings WHERE connector = ?1 AND ticket = ?2 AND kind <> 'assign' AND state NOT IN ('undoing', 'undone'))",
+    )?
+    .execute(params![connector.as_str(), ticket])?;
     Ok(())
 }
 
@@ -189,7 +238,7 @@ pub fn undo(
     all(c, &sql, params![connector.as_str(), ticket])
 }
 
-const SELECT: &str = "SELECT connector, ticket, kind, suggestion, state, body, member, url, attempts, next_try_at, changed_at
+const SELECT: &str = "SELECT connector, ticket, kind, suggestion, state, body, member, url, attempts, next_try_at, changed_at, stands
     FROM postings";
 
 /// Returns what is to be done at trackers now, oldest first.
@@ -201,10 +250,10 @@ pub fn due(c: &Connection, now: Timestamp) -> Result<Vec<Posting>> {
     all(c, &sql, params![micros(now)])
 }
 
-/// Returns the comments that stand on open suggestions, to be asked what people made of them; the latest first.
+/// Returns what stands on open suggestions, to be asked what people made of it; the latest first.
 pub fn watched(c: &Connection, since: Timestamp) -> Result<Vec<Posting>> {
     let sql = format!(
-        "{SELECT} WHERE state = 'posted' AND kind = 'comment' AND body <> '' AND changed_at >= ?1
+        "{SELECT} WHERE state = 'posted' AND body <> '' AND changed_at >= ?1
            AND suggestion IN (SELECT id FROM suggestions WHERE outcome IS NULL) ORDER BY changed_at DESC"
     );
     all(c, &sql, params![micros(since)])
@@ -232,6 +281,16 @@ pub fn is_given(c: &Connection, connector: &ConnectorId, ticket: &str) -> Result
     .is_some())
 }
 
+/// Returns the labels of ours on a tracker's tickets, by ticket.
+pub fn labels(c: &Connection, connector: &ConnectorId) -> Result<BTreeMap<String, Vec<String>>> {
+    let sql = format!("{SELECT} WHERE connector = ?1 AND kind = 'label' AND stands <> ''");
+    let standing = all(c, &sql, params![connector.as_str()])?;
+    Ok(standing
+        .into_iter()
+        .map(|posting| (posting.ticket, posting.stands))
+        .collect())
+}
+
 fn all(c: &Connection, sql: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Posting>> {
     let mut statement = c.prepare_cached(sql)?;
     let rows = statement.query_map(values, from_row)?;
@@ -244,11 +303,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Posting> {
     Ok(Posting {
         connector: ConnectorId::new(row.get::<_, String>(0)?),
         ticket: row.get(1)?,
-        kind: if kind == Kind::Assign.as_str() {
-            Kind::Assign
-        } else {
-            Kind::Comment
-        },
+        kind: Kind::ALL
+            .into_iter()
+            .find(|known| known.as_str() == kind)
+            .unwrap_or(Kind::Comment),
         suggestion: row.get(3)?,
         state: State::ALL
             .into_iter()
@@ -260,5 +318,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Posting> {
         attempts: row.get(8)?,
         next_try_at: row.get::<_, Option<i64>>(9)?.map(moment),
         changed_at: moment(row.get(10)?),
+        stands: row
+            .get::<_, String>(11)?
+            .lines()
+            .map(str::to_owned)
+            .collect(),
     })
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{kind_from_row, ticket_from_row};
-use super::{micros, moment};
+use super::{micros, moment, postings};
 use crate::model::{AudienceId, ConnectorId, EventKind, Handle, MemberId, Seq, Ticket};
 use crate::roster::Roster;
 
@@ -111,19 +111,27 @@ fn rows_of(
     sql: &str,
     values: &[&dyn rusqlite::ToSql],
 ) -> Result<Vec<TicketRow>> {
+    let ours = postings::labels(c, connector)?;
     let mut statement = c.prepare_cached(sql)?;
     let mut rows = statement.query(values)?;
     let mut tickets = Vec::new();
     while let Some(row) = rows.next()? {
         let json: String = row.get(6)?;
+        let id: String = row.get(1)?;
+        let mut ticket = ticket_from_row(connector, &json)?;
+        // What we put there ourselves says nothing about the ticket.
+        if let Some(ours) = ours.get(&id) {
+            let is_ours = |label: &String| ours.iter().any(|own| own.eq_ignore_ascii_case(label));
+            ticket.labels.retain(|label| !is_ours(label));
+        }
         tickets.push(TicketRow {
             tid: row.get(0)?,
-            id: row.get(1)?,
+            id,
             title: row.get(2)?,
             url: row.get(3)?,
             project: row.get(4)?,
             audience: AudienceId(row.get(5)?),
-            ticket: ticket_from_row(connector, &json)?,
+            ticket,
         });
     }
     Ok(tickets)

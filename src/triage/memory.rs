@@ -179,7 +179,7 @@ impl Memory {
     }
 
     /// Returns how many answers the backtest gave in an area, and how many of them were right.
-    pub fn answered_in(&self, area: &str) -> (usize, usize) {
+    pub fn answered_in(&self, area: Option<&str>) -> (usize, usize) {
         self.model.answered_in(area)
     }
 

@@ -1,5 +1,5 @@
-//! What daybrief writes to a tracker: one comment a ticket, edited when the ticket says something new, and the owner where
-//! that is allowed. Written down before, settled after; what a human took back is not posted again.
+//! What daybrief writes to a tracker: one comment a ticket, edited when the ticket says something new, a label, and the owner
+//! where that is allowed. Written down before, settled after; what a human took back is not posted again.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::Suggestion;
 use crate::connectors::Tracker;
-use crate::connectors::tracker::Assigned;
+use crate::connectors::tracker::{Assigned, is_refusal};
 use crate::model::suggestion::Ladder;
 use crate::model::{ConnectorId, Handle, Markdown, MemberId, ThreadId};
 use crate::roster::Roster;
@@ -97,15 +97,16 @@ fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Returns what a suggestion asks to be written to the tracker.
+/// Returns what a suggestion asks to be written to the tracker; `label` is how its label is made, empty where there is none.
 pub fn postings_for(
     said: &Recorded,
     text: Option<String>,
+    label: &str,
     roster: &Roster,
     now: Timestamp,
 ) -> Vec<Posting> {
     let mut wanted = Vec::new();
-    if said.mode < Ladder::Comment {
+    if said.mode < Ladder::Label {
         return wanted;
     }
     let first = said.candidates.first();
@@ -117,12 +118,21 @@ pub fn postings_for(
         state: State::Planned,
         body,
         member: first.map(|first| first.member.clone()),
+        stands: Vec::new(),
         url: None,
         attempts: 0,
         next_try_at: None,
         changed_at: now,
     };
-    // An empty text takes an earlier comment away.
+    // An empty text takes away what was there before.
+    if !label.is_empty() {
+        let named = first.filter(|_| text.is_some());
+        let named = named.map(|first| label.replace("{member}", first.member.as_str()));
+        wanted.push(posting(Kind::Label, named.unwrap_or_default()));
+    }
+    if said.mode < Ladder::Comment {
+        return wanted;
+    }
     wanted.push(posting(Kind::Comment, text.unwrap_or_default()));
     let account = first
         .and_then(|first| roster.member(&first.member))
@@ -171,7 +181,7 @@ pub async fn post_due<T: Tracker>(
 pub async fn post<T: Tracker>(
     store: &Store,
     tracker: &T,
-    posting: Posting,
+    mut posting: Posting,
     now: Timestamp,
 ) -> Result<bool> {
     let begun = posting.clone();
@@ -179,16 +189,27 @@ pub async fn post<T: Tracker>(
         .write(move |c| postings::begin(c, &begun, now))
         .await?;
     let (state, url, next) = match tokio::time::timeout(LONGEST, act(tracker, &posting)).await {
-        Ok(Ok((state, url))) => (state, url, None),
+        Ok(Ok(Acted { state, url, stands })) => {
+            posting.stands = stands;
+            (state, url, None)
+        }
         failed => {
-            let error = match failed {
-                Ok(Err(error)) => format!("{error:#}"),
-                _ => format!("it took longer than {} s", LONGEST.as_secs()),
+            let (error, is_refusal) = match failed {
+                Ok(Err(error)) => (format!("{error:#}"), is_refusal(&error)),
+                _ => (
+                    format!("it took longer than {} s", LONGEST.as_secs()),
+                    false,
+                ),
             };
-            let (connector, attempts) = (&posting.connector, posting.attempts);
-            if attempts == 0 {
-                warn!(connector = %connector, error, "{connector} did not take a suggestion; trying again");
+            let noted = posting.clone();
+            let note =
+                move |c: &rusqlite::Connection| postings::note_failure(c, &noted, is_refusal);
+            let (connector, kind) = (&posting.connector, posting.kind.as_str());
+            if !store.write(note).await? {
+                warn!(connector = %connector, kind, error, "{connector} did not take a suggestion ({kind}); it is tried again, and the rest goes on");
             }
+            posting.stands = postings::may_stand(&posting);
+            let attempts = posting.attempts;
             let is_undo = posting.state == State::Undoing;
             match (attempts + 1 >= MOST_ATTEMPTS, is_undo) {
                 (true, false) => (State::Refused, None, None),
@@ -213,32 +234,75 @@ pub async fn post<T: Tracker>(
     Ok(state == State::Posted)
 }
 
+/// What became of a posting.
+struct Acted {
+    state: State,
+    url: Option<String>,
+    /// The labels of ours that are there now.
+    stands: Vec<String>,
+}
+
+impl From<State> for Acted {
+    fn from(state: State) -> Acted {
+        Acted {
+            state,
+            url: None,
+            stands: Vec::new(),
+        }
+    }
+}
+
 /// Does what a posting says; done twice it changes nothing.
-async fn act<T: Tracker>(tracker: &T, posting: &Posting) -> Result<(State, Option<String>)> {
+async fn act<T: Tracker>(tracker: &T, posting: &Posting) -> Result<Acted> {
     let ticket = ThreadId::new(&posting.connector, posting.ticket.as_str());
     let account = Handle::new(&posting.connector, posting.body.as_str());
     match (posting.kind, posting.state == State::Undoing) {
         (Kind::Comment, true) => {
             tracker.withdraw(&ticket, KEY).await?;
-            Ok((State::Undone, None))
+            Ok(State::Undone.into())
         }
         (Kind::Comment, false) if posting.body.is_empty() => {
             tracker.withdraw(&ticket, KEY).await?;
-            Ok((State::Posted, None))
+            Ok(State::Posted.into())
         }
         (Kind::Comment, false) => {
             let text = Markdown(posting.body.clone());
             let receipt = tracker.comment(&ticket, KEY, &text).await?;
-            Ok((State::Posted, Some(receipt.url)))
+            Ok(Acted {
+                url: Some(receipt.url),
+                ..State::Posted.into()
+            })
         }
         (Kind::Assign, true) => {
             tracker.unassign(&ticket, &account).await?;
-            Ok((State::Undone, None))
+            Ok(State::Undone.into())
         }
         (Kind::Assign, false) => match tracker.assign(&ticket, &account).await? {
-            Assigned::Done | Assigned::Already => Ok((State::Posted, None)),
-            Assigned::Owned(_) | Assigned::Impossible => Ok((State::Refused, None)),
+            Assigned::Done | Assigned::Already => Ok(State::Posted.into()),
+            Assigned::Owned(_) | Assigned::Impossible => Ok(State::Refused.into()),
         },
+        (Kind::Label, is_undo) => {
+            let others = posting.stands.iter();
+            for other in others.filter(|label| is_undo || **label != posting.body) {
+                tracker.remove_label(&ticket, other).await?;
+            }
+            if is_undo || posting.body.is_empty() {
+                return Ok(if is_undo {
+                    State::Undone
+                } else {
+                    State::Posted
+                }
+                .into());
+            }
+            let is_new = tracker.add_label(&ticket, &posting.body).await?;
+            // A label that somebody else had put there before stays theirs.
+            let is_ours = is_new || posting.stands.contains(&posting.body);
+            let stands = is_ours.then(|| posting.body.clone());
+            Ok(Acted {
+                stands: stands.into_iter().collect(),
+                ..State::Posted.into()
+            })
+        }
     }
 }
 

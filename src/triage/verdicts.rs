@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::post::KEY;
 use crate::connectors::Tracker;
-use crate::connectors::tracker::VerdictKind;
+use crate::connectors::tracker::{Verdict, VerdictKind};
 use crate::model::{ConnectorId, MemberId, ThreadId};
 use crate::roster::Roster;
 use crate::store::postings::{self, Kind, Posting, State};
@@ -98,88 +98,174 @@ pub fn take_in(
             state: State::Planned,
             body: account.id.to_string(),
             member: Some(owner.clone()),
+            stands: Vec::new(),
             url: None,
             attempts: 0,
             next_try_at: None,
             changed_at: now,
         };
+        postings::reopen(c, connector, ticket)?;
         postings::plan(c, &posting)?;
     }
     Ok(true)
 }
 
-/// Asks the trackers what people made of the comments that stand, and takes it in; returns how much is new.
+/// Asks the trackers what people made of what stands, and takes it in; returns how much is new. Whoever takes or declines a
+/// ticket changes its owner at the trackers of `by_word`.
 ///
 /// # Errors
 /// When the store fails; a tracker that fails is logged and asked again at the next look.
 pub async fn read<T: Tracker>(
     store: &Store,
     tracker_of: impl Fn(&ConnectorId) -> Option<T>,
+    by_word: &BTreeSet<ConnectorId>,
     roster: &Roster,
     now: Timestamp,
 ) -> Result<usize> {
     let since = now.checked_sub(WATCHED_FOR)?;
     let watched = store.read(move |c| postings::watched(c, since)).await?;
+    let mut tickets: Vec<Vec<Posting>> = Vec::new();
+    for posting in watched {
+        let is_same = |of: &&mut Vec<Posting>| {
+            of[0].connector == posting.connector && of[0].ticket == posting.ticket
+        };
+        match tickets.iter_mut().find(is_same) {
+            Some(of) => of.push(posting),
+            None => tickets.push(vec![posting]),
+        }
+    }
     let mut failing: BTreeSet<ConnectorId> = BTreeSet::new();
     let mut count = 0;
-    for posting in watched.into_iter().take(MOST_A_LOOK) {
-        let Some(tracker) = tracker_of(&posting.connector) else {
+    for standing in tickets.into_iter().take(MOST_A_LOOK) {
+        let connector = standing[0].connector.clone();
+        let Some(tracker) = tracker_of(&connector) else {
             continue;
         };
-        if failing.contains(&posting.connector) {
+        if failing.contains(&connector) {
             continue;
         }
-        let ticket = ThreadId::new(&posting.connector, posting.ticket.as_str());
-        let told = match tracker.verdicts(&ticket, KEY, since).await {
+        let told = match told_of(&tracker, &standing, since).await {
             Ok(told) => told,
             Err(error) => {
-                let (connector, error) = (&posting.connector, format!("{error:#}"));
+                let error = format!("{error:#}");
                 warn!(connector = %connector, error, "{connector} does not tell what became of suggestions; asking again later");
-                failing.insert(posting.connector.clone());
+                failing.insert(connector);
                 continue;
             }
         };
-        let roster = roster.clone();
+        let (roster, may_write) = (roster.clone(), by_word.contains(&connector));
         count += store
             .write(move |c| {
                 let mut count = 0;
-                for verdict in told {
-                    // Only members answer; anybody may put a thumb under a public ticket.
-                    let by = verdict.by.as_ref().and_then(|by| roster.member_of(by));
-                    let answer = match (&verdict.kind, by) {
-                        (VerdictKind::Removed, _) => {
-                            postings::settle(c, &posting, State::Undone, None, None, now)?;
-                            count += 1;
-                            continue;
-                        }
-                        (VerdictKind::Liked, Some(by))
-                            if Some(&by.id) == posting.member.as_ref() =>
-                        {
-                            Answer::Take
-                        }
-                        (VerdictKind::Liked, Some(_)) => Answer::Agree,
-                        (VerdictKind::Disliked, Some(by))
-                            if Some(&by.id) == posting.member.as_ref() =>
-                        {
-                            Answer::NotMe
-                        }
-                        (VerdictKind::Taken, Some(_)) => Answer::Take,
-                        (VerdictKind::Declined, Some(_)) => Answer::NotMe,
-                        // The tracker's owner is read with the ticket.
-                        _ => continue,
+                for posting in standing {
+                    count += match posting.kind {
+                        Kind::Comment => of_comment(c, &posting, &told, &roster, may_write, now)?,
+                        Kind::Assign => of_owner(c, &posting, &told, &roster, now)?,
+                        Kind::Label if told.is_label_gone => is_taken_back(c, posting, now)?,
+                        Kind::Label => 0,
                     };
-                    let Some(by) = by else { continue };
-                    let heard = Heard {
-                        connector: &posting.connector,
-                        ticket: &posting.ticket,
-                        by: &by.id,
-                        answer: &answer,
-                    };
-                    count += usize::from(take_in(c, heard, &roster, true, now)?);
                 }
                 Ok(count)
             })
             .await?;
+    }
+    Ok(count)
+}
+
+/// What a tracker tells of a ticket.
+struct Told {
+    verdicts: Vec<Verdict>,
+    is_label_gone: bool,
+}
+
+async fn told_of<T: Tracker>(tracker: &T, standing: &[Posting], since: Timestamp) -> Result<Told> {
+    let ticket = ThreadId::new(&standing[0].connector, standing[0].ticket.as_str());
+    let mut told = Told {
+        verdicts: Vec::new(),
+        is_label_gone: false,
+    };
+    let mut of_label = standing.iter().filter(|own| own.kind == Kind::Label);
+    if let Some(label) = of_label.next() {
+        told.is_label_gone = !tracker.has_label(&ticket, &label.body).await?;
+    }
+    if standing.iter().any(|own| own.kind != Kind::Label) {
+        told.verdicts = tracker.verdicts(&ticket, KEY, since).await?;
+    }
+    Ok(told)
+}
+
+/// Notes that a human took something back; it is not put there again.
+fn is_taken_back(c: &Connection, mut posting: Posting, now: Timestamp) -> Result<usize> {
+    posting.stands.clear();
+    postings::settle(c, &posting, State::Undone, None, None, now)?;
+    Ok(1)
+}
+
+/// Takes in that somebody changed the owner after us. Whoever gives back what we gave them says that it is not theirs.
+fn of_owner(
+    c: &Connection,
+    posting: &Posting,
+    told: &Told,
+    roster: &Roster,
+    now: Timestamp,
+) -> Result<usize> {
+    let after_us = |verdict: &&Verdict| verdict.at.is_some_and(|at| at > posting.changed_at);
+    let mut since_us = told.verdicts.iter().filter(after_us);
+    let last = since_us.rfind(|verdict| matches!(verdict.kind, VerdictKind::Owner(_)));
+    let Some(Verdict { kind, by, .. }) = last else {
+        return Ok(0);
+    };
+    if matches!(kind, VerdictKind::Owner(Some(to)) if *to.id == *posting.body) {
+        return Ok(0);
+    }
+    let by = by.as_ref().and_then(|by| roster.member_of(by));
+    if let Some(by) = by.filter(|by| Some(&by.id) == posting.member.as_ref()) {
+        let heard = Heard {
+            connector: &posting.connector,
+            ticket: &posting.ticket,
+            by: &by.id,
+            answer: &Answer::NotMe,
+        };
+        take_in(c, heard, roster, false, now)?;
+    }
+    is_taken_back(c, posting.clone(), now)
+}
+
+/// Takes in what people made of a comment.
+fn of_comment(
+    c: &Connection,
+    posting: &Posting,
+    told: &Told,
+    roster: &Roster,
+    may_write: bool,
+    now: Timestamp,
+) -> Result<usize> {
+    let mut count = 0;
+    for verdict in &told.verdicts {
+        // Only members answer; anybody may put a thumb under a public ticket.
+        let by = verdict.by.as_ref().and_then(|by| roster.member_of(by));
+        let is_named = by.is_some_and(|by| Some(&by.id) == posting.member.as_ref());
+        let answer = match (&verdict.kind, by) {
+            (VerdictKind::Removed, _) => {
+                count += is_taken_back(c, posting.clone(), now)?;
+                continue;
+            }
+            (VerdictKind::Liked, Some(_)) if is_named => Answer::Take,
+            (VerdictKind::Liked, Some(_)) => Answer::Agree,
+            (VerdictKind::Disliked, Some(_)) if is_named => Answer::NotMe,
+            (VerdictKind::Taken, Some(_)) => Answer::Take,
+            (VerdictKind::Declined, Some(_)) => Answer::NotMe,
+            // Of a changed owner we learn with the ticket.
+            _ => continue,
+        };
+        let Some(by) = by else { continue };
+        let heard = Heard {
+            connector: &posting.connector,
+            ticket: &posting.ticket,
+            by: &by.id,
+            answer: &answer,
+        };
+        count += usize::from(take_in(c, heard, roster, may_write, now)?);
     }
     Ok(count)
 }

@@ -27,6 +27,8 @@ pub struct Modes {
     pub everywhere: Ladder,
     /// `tracker`, or an area of it: `tracker:component=parser`.
     pub of: BTreeMap<String, Ladder>,
+    /// How the label is made; empty where none is set.
+    pub label: String,
     /// Whether people's own word changes an owner where the ladder stops at the briefing.
     pub taps: bool,
 }
@@ -48,6 +50,7 @@ impl Modes {
             of: of
                 .map(|(place, step)| (place.clone(), (*step).into()))
                 .collect(),
+            label: config.label.clone(),
             taps: config.taps_assign,
         }
     }
@@ -56,6 +59,11 @@ impl Modes {
     pub fn lets_people_assign(&self, connector: &ConnectorId) -> bool {
         let highest = self.highest(connector);
         highest >= Ladder::Comment || self.taps && highest >= Ladder::Briefing
+    }
+
+    /// Returns whether daybrief writes anything to a tracker.
+    pub fn may_write(&self, connector: &ConnectorId) -> bool {
+        self.highest(connector) >= Ladder::Label || self.lets_people_assign(connector)
     }
 
     /// Returns the highest step anywhere at a tracker.
@@ -250,7 +258,7 @@ fn record(
         return Ok(false);
     }
     let mode = match (wanted, area) {
-        (Ladder::Assign, Some(area))
+        (Ladder::Assign, area)
             if has_proven_itself(store, connector, area, memory, settings, now)? =>
         {
             Ladder::Assign
@@ -293,7 +301,7 @@ fn record(
             return Ok(false);
         };
         recorded.id = id;
-        for posting in post::postings_for(&recorded, text, roster, now) {
+        for posting in post::postings_for(&recorded, text, &modes.label, roster, now) {
             let is_there =
                 postings::posting(c, connector, &row.id, posting.kind)?.is_some_and(|before| {
                     before.state == postings::State::Posted && !before.body.is_empty()
@@ -349,7 +357,7 @@ pub fn plan_comment(
             let reporter = row.ticket.reporter.as_ref();
             let reporter = reporter.and_then(|reporter| roster.member_of(reporter));
             let text = post::comment_text(&said, reporter.map(|member| &member.id), roster, now);
-            for posting in post::postings_for(&before, text, roster, now) {
+            for posting in post::postings_for(&before, text, "", roster, now) {
                 if !posting.body.is_empty() {
                     postings::plan(c, &posting)?;
                 }
@@ -360,19 +368,19 @@ pub fn plan_comment(
     })
 }
 
-/// Returns whether an area's backtest and its last 30 live days both hold the target precision.
+/// Returns whether an area's backtest and its last 30 live days both hold the target precision. Where tickets have no area,
+/// as at GitHub, those without one and the whole tracker stand for it.
 fn has_proven_itself(
     store: &Store,
     connector: &ConnectorId,
-    area: &str,
+    area: Option<&str>,
     memory: &Memory,
     settings: &Settings,
     now: Timestamp,
 ) -> Result<bool> {
     let (answered, right) = memory.answered_in(area);
     let month = now.checked_sub(report::MONTH)?;
-    let live =
-        store.read_now(|c| suggestions::score(c, Some(connector), Some(area), month, now))?;
+    let live = store.read_now(|c| suggestions::score(c, Some(connector), area, month, now))?;
     let target = f64::from(settings.target);
     Ok(answered >= LEAST_BACKTESTED
         && right as f64 / answered as f64 >= target

@@ -71,7 +71,8 @@ pub enum GithubError {
     },
     /// The token may not do this.
     #[error(
-        "the token may not {operation}: give it access to {place}, with the permission that this needs ({said})"
+        "the token may not {operation} at {place} ({said}): give it access to the repository, with the permission {}",
+        permission_for(operation)
     )]
     Forbidden {
         /// What was asked for.
@@ -394,6 +395,20 @@ pub fn described(call: Call) -> Call {
             header::HeaderName::from_static("x-github-api-version"),
             VERSION,
         )
+}
+
+/// Returns what a fine-grained token or an app needs for an operation, as GitHub's settings call it.
+fn permission_for(operation: &str) -> &'static str {
+    let is_read = ["list", "get", "check", "timeline", "comments", "reactions"];
+    let (of, act) = operation.split_once('.').unwrap_or((operation, "get"));
+    let is_read = is_read.iter().any(|read| act.starts_with(read));
+    match (of, is_read) {
+        ("pulls", _) => "Pull requests (read)",
+        ("discussions", _) => "Discussions (read)",
+        ("issues" | "reactions", true) => "Issues (read)",
+        ("issues", false) => "Issues (read and write)",
+        _ => "Metadata (read)",
+    }
 }
 
 /// Returns GitHub's own words for a refusal, short.

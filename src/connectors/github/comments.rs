@@ -258,6 +258,11 @@ impl Tracker for Comments {
         Ok(true)
     }
 
+    async fn has_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
+        let issue = self.issue(&place_of(ticket)?).await?;
+        Ok(has_label(&issue, label))
+    }
+
     async fn remove_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
         let place = place_of(ticket)?;
         if !has_label(&self.issue(&place).await?, label) {

@@ -52,6 +52,8 @@ pub struct Hub {
     /// Every call: method, path and query, and whether the answer was "as before".
     pub calls: Vec<(String, bool)>,
     pub url: String,
+    /// When what is written happens.
+    pub now: String,
     /// When there is one, only its tokens are good.
     pub app: Option<app::FakeApp>,
     /// What GraphQL was asked for.
@@ -75,6 +77,7 @@ impl Fake {
         let routes = Router::new().fallback(answer).with_state(hub.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         hub.lock().unwrap().url = format!("http://{}/", listener.local_addr().unwrap());
+        hub.lock().unwrap().now = "2026-11-23T08:00:00Z".into();
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Fake(hub)
     }
@@ -318,7 +321,7 @@ impl Hub {
             return None;
         };
         let name = format!("{owner}/{name}");
-        let url = self.url.clone();
+        let (url, now) = (self.url.clone(), self.now.clone());
         let repository = self.repositories.get_mut(&name)?;
         let by_update = |mut items: Vec<Value>| {
             items.retain(|item| item["updated_at"].as_str().unwrap() >= since.as_str());
@@ -406,10 +409,11 @@ impl Hub {
                         self.next_id += 1;
                         let id = self.next_id;
                         let comment = json!({
-                            "id": id, "body": body["body"], "user": user(writer), "created_at": "2026-11-23T08:00:00Z", "updated_at": "2026-11-23T08:00:00Z",
+                            "id": id, "body": body["body"], "user": user(writer), "created_at": now, "updated_at": now,
                             "issue_url": format!("{url}repos/{name}/issues/{number}"), "html_url": format!("https://github.com/{name}/issues/{number}#issuecomment-{id}"),
                         });
                         issue.comments.push(comment.clone());
+                        issue.fields["updated_at"] = json!(now);
                         Some(comment)
                     }
                     ("issues", ["comments"]) => Some(Value::Array(issue.comments.clone())),
@@ -424,12 +428,20 @@ impl Hub {
                         let login = body["assignees"][0].as_str()?;
                         let owners = issue.fields["assignees"].as_array_mut().unwrap();
                         owners.retain(|owner| owner["login"] != login);
-                        if method == Method::POST {
+                        let is_given = method == Method::POST;
+                        if is_given {
                             owners.push(user(login));
                         }
+                        let event = if is_given { "assigned" } else { "unassigned" };
+                        self.next_id += 1;
+                        issue.timeline.push(json!({
+                            "id": 1_000 + self.next_id, "event": event, "actor": user(writer), "created_at": now, "assignee": user(login),
+                        }));
+                        issue.fields["updated_at"] = json!(now);
                         Some(issue.fields.clone())
                     }
                     ("issues", ["labels", gone @ ..]) => {
+                        issue.fields["updated_at"] = json!(now);
                         let labels = issue.fields["labels"].as_array_mut().unwrap();
                         match gone {
                             [gone] => {

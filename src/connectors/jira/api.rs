@@ -100,7 +100,10 @@ pub enum JiraError {
     #[error(transparent)]
     Grant(#[from] GrantError),
     /// The token may not do this.
-    #[error("the token's account may not {operation} {place} ({said})")]
+    #[error(
+        "the token's account may not {operation} {place} ({said}): give it the project permission {}",
+        permission_for(operation)
+    )]
     Forbidden {
         /// What was asked for.
         operation: String,
@@ -110,13 +113,18 @@ pub enum JiraError {
         said: String,
     },
     /// It is not there, or the token cannot see it.
-    #[error("{place} is not there, or the token's account cannot see it")]
+    #[error(
+        "{place} is not there, or the token's account cannot see it: check the name, or give the account the project permission \"Browse Projects\""
+    )]
     Missing {
         /// What was asked for.
         place: String,
     },
     /// The question makes no sense to it: a project that is not there, a page that is no more.
-    #[error("Jira does not understand {operation}: {said}")]
+    #[error(
+        "Jira does not understand {operation}: {said}{}",
+        advice_for(operation)
+    )]
     Misunderstood {
         /// What was asked for.
         operation: String,
@@ -297,6 +305,31 @@ impl Client {
             _ if answer.status == StatusCode::NO_CONTENT => Ok(answer),
             _ => Ok(answer.accepted(&operation)?),
         }
+    }
+}
+
+/// Returns what an account needs for an operation, as Jira's permission schemes call it.
+fn permission_for(operation: &str) -> &'static str {
+    match operation {
+        "issue.addComment" => "\"Add Comments\"",
+        "issue.editComment" => "\"Edit Own Comments\"",
+        "issue.deleteComment" => "\"Delete Own Comments\"",
+        "issue.assign" => "\"Assign Issues\"",
+        "issue.edit" => "\"Edit Issues\"",
+        "group.members" | "user.viewIssue" | "user.assignable" => {
+            "\"Browse Projects\" and the global permission \"Browse users and groups\""
+        }
+        _ => "\"Browse Projects\"",
+    }
+}
+
+/// Returns what helps where a question makes no sense to Jira.
+fn advice_for(operation: &str) -> &'static str {
+    match operation {
+        "issue.edit" => "; a field can be set only where it stands on the project's edit screen",
+        "issue.assign" => "; only an active account with \"Assignable User\" can be an owner",
+        "search.jql" | "search" => "; check the keys under `projects`",
+        _ => "",
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::api::{Client, JiraError};
-use super::deliver::all_comments;
+use super::deliver::{all_comments, login_of};
 use super::wire::{Comment, Fields, Histories, History, Issue, Property, User, time};
 use super::{adf, wiki};
 use crate::connectors::Tracker;
@@ -201,8 +201,7 @@ impl Comments {
     }
 
     async fn put_label(&self, ticket: &ThreadId, act: &str, label: &str) -> Result<bool> {
-        // Jira's labels hold no white space.
-        let label: String = label.split_whitespace().collect::<Vec<_>>().join("-");
+        let label = without_spaces(label);
         let wanted = act == "add";
         let has_label = |issue: &Issue| issue.fields.labels.contains(&label);
         if label.is_empty() || has_label(&self.issue(ticket).await?) == wanted {
@@ -251,6 +250,11 @@ fn settled(written: Result<(), JiraError>, is_done: bool) -> Result<()> {
         Err(JiraError::Http(_)) if is_done => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Jira's labels hold no white space.
+fn without_spaces(label: &str) -> String {
+    label.split_whitespace().collect::<Vec<_>>().join("-")
 }
 
 fn ensure_key(key: &str) -> Result<()> {
@@ -407,6 +411,12 @@ impl Tracker for Comments {
         self.put_label(ticket, "add", label).await
     }
 
+    async fn has_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
+        ensure_issue(ticket)?;
+        let labels = self.issue(ticket).await?.fields.labels;
+        Ok(labels.contains(&without_spaces(label)))
+    }
+
     async fn remove_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
         ensure_issue(ticket)?;
         self.put_label(ticket, "remove", label).await
@@ -452,7 +462,11 @@ impl Tracker for Comments {
                 continue;
             };
             for item in past.items.iter().filter(|item| item.id() == owner) {
-                let to = item.to.as_ref().map(|to| to.to_lowercase());
+                let to = match &item.to {
+                    Some(to) if !self.client.is_cloud() => Some(login_of(&self.client, to).await?),
+                    to => to.clone(),
+                };
+                let to = to.map(|to| to.to_lowercase());
                 verdicts.push(Verdict {
                     kind: VerdictKind::Owner(to.map(|to| Handle::new(&ticket.connector, to))),
                     by: by.clone(),

@@ -266,16 +266,20 @@ impl Gatherer {
             if self.logins.contains_key(key) {
                 continue;
             }
-            let found: Result<User, JiraError> =
-                self.client.get("user", "user", &[("key", key)]).await;
-            let login = match found {
-                Ok(user) if !user.name.is_empty() => user.name,
-                Ok(_) | Err(JiraError::Missing { .. } | JiraError::Forbidden { .. }) => key.clone(),
-                Err(error) => return Err(error),
-            };
+            let login = login_of(&self.client, key).await?;
             self.logins.insert(key.clone(), login);
         }
         Ok(())
+    }
+}
+
+/// Returns the login of an account that a history of Data Center names by its key; the key itself where nobody tells.
+pub async fn login_of(client: &Client, key: &str) -> Result<String, JiraError> {
+    let found: Result<User, JiraError> = client.get("user", "user", &[("key", key)]).await;
+    match found {
+        Ok(user) if !user.name.is_empty() => Ok(user.name),
+        Ok(_) | Err(JiraError::Missing { .. } | JiraError::Forbidden { .. }) => Ok(key.to_owned()),
+        Err(error) => Err(error),
     }
 }
 

@@ -755,6 +755,7 @@ impl Site {
                 for (field, value) in &mut values {
                     issue.fields[field.as_str()] = value.take();
                 }
+                issue.changes.push(now);
                 for act in body["update"]["labels"].as_array().into_iter().flatten() {
                     let labels = issue.fields["labels"].as_array_mut().unwrap();
                     if let Some(label) = act["add"].as_str() {
@@ -771,7 +772,14 @@ impl Site {
                     .map(|name| name.trim_start_matches("acc-"))
                     .or(body["name"].as_str());
                 let user = name.map_or(Value::Null, |name| self.user(name));
-                self.issues.get_mut(&id).unwrap().fields["assignee"] = user;
+                self.next_id += 1;
+                let key = if self.is_cloud { "accountId" } else { "key" };
+                let number = (900 + self.next_id).to_string();
+                let issue = self.issues.get_mut(&id).unwrap();
+                let was = std::mem::replace(&mut issue.fields["assignee"], user.clone());
+                issue.histories.push(json!({ "id": number, "author": me, "created": jira_time(&now.to_string()), "items": [
+                    { "field": "assignee", "fieldId": "assignee", "from": was[key], "fromString": was["displayName"], "to": user[key], "toString": user["displayName"] }] }));
+                issue.changes.push(now);
                 Ok(Value::Null)
             }
             ["changelog"] => {

@@ -4,6 +4,8 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+mod ladder;
+
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -29,8 +31,18 @@ trait Board {
     fn ours(&self, number: u64) -> Vec<(String, String)>;
     /// Returns who has a ticket.
     fn owner(&self, number: u64) -> Option<String>;
-    /// The answer to the next writing is lost.
-    fn lose_an_answer(&self);
+    /// Returns the labels of a ticket.
+    fn labels(&self, number: u64) -> Vec<String>;
+    /// Somebody takes a label off.
+    fn strip(&self, number: u64, at: &str, label: &str);
+    /// Somebody deletes our comment.
+    fn delete(&self, number: u64);
+    /// An owner gives a ticket back.
+    fn give_back(&self, number: u64, at: &str, by: &str);
+    /// The answers to the next comment, label and owner of the new ticket are lost.
+    fn lose_answers(&self);
+    /// The next labels of a ticket are refused.
+    fn refuse_label(&self, number: u64);
     /// Returns how often something was written.
     fn writes(&self) -> usize;
 }
@@ -79,8 +91,56 @@ impl Board for github::fake::Fake {
         Some(fields["assignees"][0]["login"].as_str()?.to_lowercase())
     }
 
-    fn lose_an_answer(&self) {
-        self.fail("POST /repos", github::fake::Fault::AnswerLost);
+    fn labels(&self, number: u64) -> Vec<String> {
+        let hub = self.get();
+        let labels = hub.repositories[REPO].issues[&number].fields["labels"].clone();
+        let labels = labels.as_array().unwrap().iter();
+        labels
+            .map(|label| label["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    fn strip(&self, number: u64, at: &str, label: &str) {
+        let gone = json!({ "label": { "name": label } });
+        self.happen(REPO, number, at, "lead", "unlabeled", gone);
+        let mut hub = self.get();
+        let issues = &mut hub.repositories.get_mut(REPO).unwrap().issues;
+        let labels = &mut issues.get_mut(&number).unwrap().fields["labels"];
+        let labels = labels.as_array_mut().unwrap();
+        labels.retain(|own| own["name"] != label);
+    }
+
+    fn delete(&self, number: u64) {
+        let mut hub = self.get();
+        let issues = &mut hub.repositories.get_mut(REPO).unwrap().issues;
+        let comments = &mut issues.get_mut(&number).unwrap().comments;
+        comments.retain(|comment| comment["user"]["login"] != "daybrief");
+    }
+
+    fn give_back(&self, number: u64, at: &str, by: &str) {
+        let from = json!({ "assignee": github::fake::user(by) });
+        self.happen(REPO, number, at, by, "unassigned", from);
+        let mut hub = self.get();
+        let issues = &mut hub.repositories.get_mut(REPO).unwrap().issues;
+        issues.get_mut(&number).unwrap().fields["assignees"] = json!([]);
+    }
+
+    fn lose_answers(&self) {
+        for path in [
+            "POST /repos/team/parser/issues/900/comments",
+            "POST /repos/team/parser/issues/900/labels",
+            "POST /repos/team/parser/issues/900/assignees",
+        ] {
+            self.fail(path, github::fake::Fault::AnswerLost);
+        }
+    }
+
+    fn refuse_label(&self, number: u64) {
+        let path = match number {
+            NEW => "POST /repos/team/parser/issues/900/labels",
+            _ => "POST /repos/team/parser/issues/901/labels",
+        };
+        self.fail(path, github::fake::Fault::Status(403, "x", "y"));
     }
 
     fn writes(&self) -> usize {
@@ -126,13 +186,74 @@ impl Board for jira::fake::Fake {
 
     fn owner(&self, number: u64) -> Option<String> {
         let account = self.issue(number, |issue| {
-            issue.fields["assignee"]["accountId"].clone()
+            let owner = &issue.fields["assignee"];
+            match &owner["accountId"] {
+                Value::Null => owner["name"].clone(),
+                account => account.clone(),
+            }
         });
         Some(account.as_str()?.trim_start_matches("acc-").to_owned())
     }
 
-    fn lose_an_answer(&self) {
-        self.fail("POST /rest/api/3/issue/", jira::fake::Fault::AnswerLost);
+    fn labels(&self, number: u64) -> Vec<String> {
+        let labels = self.issue(number, |issue| issue.fields["labels"].clone());
+        serde_json::from_value(labels).unwrap()
+    }
+
+    fn strip(&self, number: u64, at: &str, label: &str) {
+        let values = [Value::Null, json!(label), Value::Null, json!("")];
+        self.change(number, at, "lead", "labels", values);
+        self.issue(number, |issue| {
+            let labels = issue.fields["labels"].as_array_mut().unwrap();
+            labels.retain(|own| own != label);
+        });
+    }
+
+    fn delete(&self, number: u64) {
+        self.issue(number, |issue| {
+            issue
+                .comments
+                .retain(|comment| comment["author"]["displayName"] != "daybrief Real");
+        });
+    }
+
+    fn give_back(&self, number: u64, at: &str, by: &str) {
+        let key = if self.get().is_cloud {
+            format!("acc-{by}")
+        } else {
+            format!("JIRAUSER-{by}")
+        };
+        let values = [json!(key), json!(by), Value::Null, Value::Null];
+        self.change(number, at, by, "assignee", values);
+        self.issue(number, |issue| issue.fields["assignee"] = Value::Null);
+    }
+
+    fn lose_answers(&self) {
+        let paths = match self.get().is_cloud {
+            true => [
+                "POST /rest/api/3/issue/900/comment",
+                "PUT /rest/api/3/issue/900",
+                "PUT /rest/api/3/issue/900",
+            ],
+            false => [
+                "POST /rest/api/2/issue/900/comment",
+                "PUT /rest/api/2/issue/900",
+                "PUT /rest/api/2/issue/900",
+            ],
+        };
+        for path in paths {
+            self.fail(path, jira::fake::Fault::AnswerLost);
+        }
+    }
+
+    fn refuse_label(&self, number: u64) {
+        let path = match (self.get().is_cloud, number) {
+            (true, NEW) => "PUT /rest/api/3/issue/900",
+            (true, _) => "PUT /rest/api/3/issue/901",
+            (false, NEW) => "PUT /rest/api/2/issue/900",
+            (false, _) => "PUT /rest/api/2/issue/901",
+        };
+        self.fail(path, jira::fake::Fault::Status(403, "x", "y"));
     }
 
     fn writes(&self) -> usize {
@@ -141,7 +262,7 @@ impl Board for jira::fake::Fake {
             let is_list = call.contains("bulkfetch") || call.contains("comment/list");
             call.starts_with("PUT ")
                 || call.starts_with("DELETE ")
-                || call.starts_with("POST /rest/api/3/issue/") && !is_list
+                || call.starts_with("POST /rest/api/") && call.contains("/issue/") && !is_list
         });
         writes.count()
     }
@@ -159,11 +280,11 @@ struct Here {
 }
 
 impl Here {
-    fn new(clock: &Clock, token: &str, table: &str, handles: [&str; 2]) -> Here {
+    fn new(clock: &Clock, token: &str, table: &str, handles: [&str; 2], triage: &str) -> Here {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("token"), token).unwrap();
         let text = format!(
-            "[triage]\nmode = \"comment\"\n[connectors.tracker]\ntoken_file = \"token\"\nhistory_days = 365\n{table}\n\
+            "[triage]\n{triage}\n[connectors.tracker]\ntoken_file = \"token\"\nhistory_days = 365\n{table}\n\
              [members.ana]\nname = \"Ana\"\nhandles = {{ tracker = \"{}\" }}\n\
              [members.bo]\nname = \"Bo\"\nhandles = {{ tracker = \"{}\" }}\n",
             handles[0], handles[1]
@@ -232,7 +353,7 @@ fn fill(board: &impl Board) {
 
 async fn from_the_suggestion_to_its_undoing(board: &impl Board, mut here: Here) {
     fill(board);
-    board.lose_an_answer();
+    board.lose_answers();
     here.look(NOW).await;
     let first = board.ours(NEW);
     assert_eq!(first.len(), 1, "one comment, although the answer was lost");
@@ -270,28 +391,51 @@ async fn from_the_suggestion_to_its_undoing(board: &impl Board, mut here: Here) 
     assert_eq!(others.sum::<usize>(), 0, "and nothing else is written to");
 }
 
-#[tokio::test]
-async fn on_github_a_suggestion_is_one_comment_with_a_hidden_mark() {
+async fn on_github(triage: &str) -> (github::fake::Fake, Here) {
     let clock = Clock::simulated(NOW.parse().unwrap());
     let fake = github::fake::Fake::start().await;
     fake.repository(REPO, "public");
+    let may_own = Some(vec!["ana", "bo"]);
+    fake.get().repositories.get_mut(REPO).unwrap().collaborators = may_own;
     let table = format!(
         "type = \"github\"\nrepositories = [\"{REPO}\"]\ndiscussions = false\napi_url = \"{}\"",
         fake.get().url
     );
-    let here = Here::new(&clock, github::fake::TOKEN, &table, ["ana", "bo"]);
+    let here = Here::new(&clock, github::fake::TOKEN, &table, ["ana", "bo"], triage);
+    (fake, here)
+}
+
+async fn on_jira(is_cloud: bool, triage: &str) -> (jira::fake::Fake, Here) {
+    let clock = Clock::simulated(NOW.parse().unwrap());
+    let fake = jira::fake::Fake::start(is_cloud, clock.clone()).await;
+    let edition = match is_cloud {
+        true => format!("user = \"{}\"", jira::fake::USER),
+        false => "deployment = \"data-center\"".to_owned(),
+    };
+    let table = format!(
+        "type = \"jira\"\nsite = \"{}\"\n{edition}\naudience = \"everyone\"",
+        fake.url,
+    );
+    let handles = match is_cloud {
+        true => ["acc-ana", "acc-bo"],
+        false => ["ana", "bo"],
+    };
+    let here = Here::new(&clock, jira::fake::TOKEN, &table, handles, triage);
+    (fake, here)
+}
+
+const COMMENT: &str = "mode = \"comment\"";
+
+#[tokio::test]
+async fn on_github_a_suggestion_is_one_comment_with_a_hidden_mark() {
+    let (fake, here) = on_github(COMMENT).await;
     from_the_suggestion_to_its_undoing(&fake, here).await;
 }
 
 #[tokio::test]
 async fn on_jira_a_suggestion_is_one_comment_with_a_property() {
-    let clock = Clock::simulated(NOW.parse().unwrap());
-    let fake = jira::fake::Fake::start(true, clock.clone()).await;
-    let table = format!(
-        "type = \"jira\"\nsite = \"{}\"\nuser = \"{}\"\naudience = \"everyone\"",
-        fake.url,
-        jira::fake::USER
-    );
-    let here = Here::new(&clock, jira::fake::TOKEN, &table, ["acc-ana", "acc-bo"]);
-    from_the_suggestion_to_its_undoing(&fake, here).await;
+    for is_cloud in [true, false] {
+        let (fake, here) = on_jira(is_cloud, COMMENT).await;
+        from_the_suggestion_to_its_undoing(&fake, here).await;
+    }
 }

@@ -292,6 +292,7 @@ fn a_ticket_that_is_deleted_leaves_no_path_of_its_text_in_what_was_suggested() {
         state: State::Planned,
         body: "Bo looks after src/secret/parser.rs".into(),
         member: None,
+        stands: Vec::new(),
         url: None,
         attempts: 0,
         next_try_at: None,

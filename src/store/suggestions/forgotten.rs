@@ -21,7 +21,7 @@ pub fn forget(c: &Connection, id: &MemberId, handles: &[Handle], now: Timestamp)
     c.execute(
         &format!(
             "DELETE FROM postings WHERE {naming}
-               AND (state = 'planned' OR kind = 'assign' AND state NOT IN ('refused', 'undone'))"
+               AND (state = 'planned' AND stands = '' OR kind = 'assign' AND state NOT IN ('refused', 'undone'))"
         ),
         [name],
     )?;
@@ -91,7 +91,7 @@ pub fn forget(c: &Connection, id: &MemberId, handles: &[Handle], now: Timestamp)
 pub fn expire(c: &Connection, connector: &ConnectorId, before: Timestamp) -> Result<usize> {
     let values = params![connector.as_str(), micros(before)];
     c.execute(
-        "UPDATE postings SET body = '', member = NULL WHERE connector = ?1 AND changed_at < ?2
+        "UPDATE postings SET body = '', stands = '', member = NULL WHERE connector = ?1 AND changed_at < ?2
            AND state IN ('posted', 'refused', 'undone')
            AND suggestion IN (SELECT id FROM suggestions WHERE settled_at < ?2)",
         values,
@@ -197,6 +197,7 @@ mod tests {
             state: State::Planned,
             body: body.into(),
             member: candidates.first().map(|name| (*name).into()),
+            stands: Vec::new(),
             url: None,
             attempts: 0,
             next_try_at: None,

@@ -101,10 +101,9 @@ impl Model {
         self.answered.clear();
         for outcome in settled {
             let fitted = self.calibrations.get(&outcome.slice).unwrap_or(&all);
-            if let Some(area) = &outcome.area
-                && fitted.probability(outcome.said) >= self.threshold
-            {
-                let (answered, right) = self.answered.entry(area.clone()).or_default();
+            if fitted.probability(outcome.said) >= self.threshold {
+                let area = outcome.area.clone().unwrap_or_default();
+                let (answered, right) = self.answered.entry(area).or_default();
                 *answered += 1;
                 *right += usize::from(outcome.is_right);
             }
@@ -123,9 +122,13 @@ impl Model {
         0.5_f32.powf(since as f32 / OUTCOMES_HALVE)
     }
 
-    /// Returns how many of the settled tickets of an area would have been answered, and how many of the answers were right.
-    pub fn answered_in(&self, area: &str) -> (usize, usize) {
-        self.answered.get(area).copied().unwrap_or_default()
+    /// Returns how many of the settled tickets of an area, or of those without one, would have been answered, and how many of
+    /// the answers were right.
+    pub fn answered_in(&self, area: Option<&str>) -> (usize, usize) {
+        self.answered
+            .get(area.unwrap_or_default())
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Returns the probability from which the memory answers; 1 while too little is known.

@@ -26,6 +26,7 @@ pub(crate) struct Inner {
 pub(crate) struct Things {
     pub(crate) comments: BTreeMap<(String, String), String>,
     pub(crate) owners: BTreeMap<String, Handle>,
+    pub(crate) labels: BTreeMap<String, Vec<String>>,
     pub(crate) verdicts: Vec<Verdict>,
     /// How often something was written.
     pub(crate) writes: usize,
@@ -109,12 +110,34 @@ impl Tracker for Board {
         Ok(had)
     }
 
-    async fn add_label(&self, _: &ThreadId, _: &str) -> Result<bool> {
-        bail!("not asked for")
+    async fn add_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
+        if self.has_label(ticket, label).await? {
+            return Ok(false);
+        }
+        {
+            let mut state = self.0.state.lock().unwrap();
+            if state.is_down {
+                bail!("the tracker is down");
+            }
+            let labels = state.labels.entry(ticket.id.to_string()).or_default();
+            labels.push(label.to_owned());
+        }
+        self.wrote().await;
+        Ok(true)
     }
 
-    async fn remove_label(&self, _: &ThreadId, _: &str) -> Result<bool> {
-        bail!("not asked for")
+    async fn has_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
+        let state = self.0.state.lock().unwrap();
+        let labels = state.labels.get(&*ticket.id);
+        Ok(labels.is_some_and(|labels| labels.iter().any(|own| own == label)))
+    }
+
+    async fn remove_label(&self, ticket: &ThreadId, label: &str) -> Result<bool> {
+        let had = self.has_label(ticket, label).await?;
+        let mut state = self.0.state.lock().unwrap();
+        let labels = state.labels.entry(ticket.id.to_string()).or_default();
+        labels.retain(|own| own != label);
+        Ok(had)
     }
 
     async fn verdicts(&self, _: &ThreadId, _: &str, _: Timestamp) -> Result<Vec<Verdict>> {

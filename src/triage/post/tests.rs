@@ -1,6 +1,6 @@
 //! What is written to a tracker, through failures, kills and what people made of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::board::Board;
@@ -44,6 +44,10 @@ fn roster() -> Roster {
     )
 }
 
+fn by_word() -> BTreeSet<ConnectorId> {
+    ["tracker".into()].into()
+}
+
 fn candidate(name: &str, probability: f32) -> Candidate {
     Candidate {
         member: name.into(),
@@ -83,6 +87,10 @@ fn suggestion(candidates: Vec<Candidate>) -> Suggestion {
 
 /// Records a suggestion as the watch does, and plans what follows from it.
 fn said(store: &Store, state: &str, mode: Ladder, candidates: Vec<Candidate>) {
+    said_with(store, state, mode, "", candidates);
+}
+
+fn said_with(store: &Store, state: &str, mode: Ladder, label: &str, candidates: Vec<Candidate>) {
     let said = suggestion(candidates);
     let text = comment_text(&said, Some(&"rita".into()), &roster(), at(0));
     let mut recorded = Recorded {
@@ -108,7 +116,7 @@ fn said(store: &Store, state: &str, mode: Ladder, candidates: Vec<Candidate>) {
     store
         .write_now(|c| {
             recorded.id = suggestions::put(c, &recorded)?.unwrap();
-            for posting in postings_for(&recorded, text, &roster(), at(0)) {
+            for posting in postings_for(&recorded, text, label, &roster(), at(0)) {
                 postings::plan(c, &posting)?;
             }
             Ok(())
@@ -264,9 +272,15 @@ async fn one_word_or_one_thumb_takes_a_ticket_and_strangers_are_not_heard() {
         post_all(&store, &board, 1).await;
         board.0.state.lock().unwrap().verdicts = verdicts.clone();
         for _ in 0..2 {
-            verdicts::read(&store, |_| Some(board.clone()), &roster(), at(2))
-                .await
-                .unwrap();
+            verdicts::read(
+                &store,
+                |_| Some(board.clone()),
+                &by_word(),
+                &roster(),
+                at(2),
+            )
+            .await
+            .unwrap();
         }
         post_all(&store, &board, 3).await;
         let owners = board.0.state.lock().unwrap().owners.clone();
@@ -295,10 +309,99 @@ async fn a_comment_that_somebody_deleted_does_not_come_back() {
             at: None,
         }];
     }
-    verdicts::read(&store, |_| Some(board.clone()), &roster(), at(2))
-        .await
-        .unwrap();
+    verdicts::read(
+        &store,
+        |_| Some(board.clone()),
+        &by_word(),
+        &roster(),
+        at(2),
+    )
+    .await
+    .unwrap();
     said(&store, "b", Ladder::Comment, vec![candidate("bo", 0.9)]);
     assert_eq!(post_all(&store, &board, 3).await, 0);
     assert_eq!(board.comment_on("T-1"), None);
+}
+
+fn labels(board: &Board) -> Vec<String> {
+    let state = board.0.state.lock().unwrap();
+    state.labels.get("T-1").cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_label_follows_who_stands_out_and_leaves_the_labels_of_others() {
+    let (store, board) = (Store::in_memory().unwrap(), Board::default());
+    let say = |state: &str, candidates| {
+        said_with(&store, state, Ladder::Label, "for-{member}", candidates);
+    };
+    say("a", vec![candidate("ana", 0.7)]);
+    board.0.state.lock().unwrap().is_mute = true;
+    tokio::select! {
+        _ = post_all(&store, &board, 1) => unreachable!("the answer never comes"),
+        () = board.0.written.notified() => {}
+    }
+    assert_eq!(
+        state_of(&store, Kind::Label),
+        Some(State::Posting),
+        "killed here"
+    );
+    assert_eq!(post_all(&store, &board, 2).await, 1);
+    assert_eq!(labels(&board), ["for-ana"]);
+    assert_eq!(
+        board.comment_on("T-1"),
+        None,
+        "a label is all that the step allows"
+    );
+
+    // Killed again between the new label and its receipt, and somebody else stands out meanwhile.
+    say("b", vec![candidate("bo", 0.8)]);
+    board.0.state.lock().unwrap().is_mute = true;
+    tokio::select! {
+        _ = post_all(&store, &board, 3) => unreachable!("the answer never comes"),
+        () = board.0.written.notified() => {}
+    }
+    say("c", vec![candidate("ana", 0.8)]);
+    assert_eq!(post_all(&store, &board, 4).await, 1);
+    assert_eq!(labels(&board), ["for-ana"], "no label is left behind");
+    say("d", vec![candidate("ana", 0.3)]);
+    assert_eq!(post_all(&store, &board, 5).await, 1);
+    assert_eq!(labels(&board), [""; 0], "nobody stands out");
+
+    // What a person put there themselves is theirs.
+    let mark = vec!["for-bo".to_owned(), "bug".to_owned()];
+    board
+        .0
+        .state
+        .lock()
+        .unwrap()
+        .labels
+        .insert("T-1".into(), mark);
+    say("e", vec![candidate("bo", 0.8)]);
+    post_all(&store, &board, 6).await;
+    say("f", vec![candidate("ana", 0.8)]);
+    post_all(&store, &board, 7).await;
+    assert_eq!(labels(&board), ["for-bo", "bug", "for-ana"]);
+    let undone = store.write_now(|c| postings::undo(c, &"tracker".into(), "T-1", at(8)));
+    assert_eq!(undone.unwrap().len(), 1);
+    post_all(&store, &board, 9).await;
+    assert_eq!(labels(&board), ["for-bo", "bug"]);
+}
+
+#[tokio::test]
+async fn a_label_of_ours_is_taken_off_when_who_it_names_is_forgotten() {
+    let (store, board) = (Store::in_memory().unwrap(), Board::default());
+    let say = |state: &str, candidates| {
+        said_with(&store, state, Ladder::Label, "for-{member}", candidates);
+    };
+    say("a", vec![candidate("ana", 0.7)]);
+    post_all(&store, &board, 1).await;
+    say("b", vec![candidate("bo", 0.7)]);
+    // Bo's is planned, Ana's stands; both are forgotten.
+    for name in ["ana", "bo"] {
+        store
+            .write_now(|c| suggestions::forgotten::forget(c, &name.into(), &[], at(2)))
+            .unwrap();
+    }
+    post_all(&store, &board, 3).await;
+    assert_eq!(labels(&board), [""; 0]);
 }
