@@ -111,6 +111,8 @@ pub struct Ranked<'a> {
     pub is_handled: bool,
     /// For an ask: the last moment at which a reply saves the asker a work day.
     pub answer_by: Option<AnswerBy>,
+    /// Whose ask that is.
+    pub asker: Option<Handle>,
 }
 
 impl Ranked<'_> {
@@ -193,14 +195,15 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
         score *= reader.weights.not_joined;
     }
     let is_carried = news.new.is_empty();
-    let answer_by = news
+    let soonest = news
         .asks
         .iter()
         .filter_map(|ask| {
             let asker = reader.roster.member_of(&ask.ask.from)?;
-            schedule::answer_by(asker, reader.member, night.window.upto.0)
+            let answer = schedule::answer_by(asker, reader.member, night.window.upto.0)?;
+            Some((answer, &ask.ask.from))
         })
-        .min_by_key(|answer| answer.by);
+        .min_by_key(|(answer, _)| answer.by);
     // On what is the reader's own, how it resembles their work says nothing more.
     let is_said = |signal: &Signal| {
         section == Section::WorthKnowing || signal.section != Section::WorthKnowing
@@ -225,7 +228,8 @@ fn rank_one<'a>(news: News<'a>, night: &Night, reader: &Reader<'_>) -> Option<Ra
         score,
         is_carried,
         is_handled,
-        answer_by,
+        answer_by: soonest.map(|(answer, _)| answer),
+        asker: soonest.map(|(_, asker)| asker.clone()),
     })
 }
 

@@ -74,6 +74,7 @@ pub fn line_of(night: &Night, reader: &Reader<'_>) -> Option<BriefingItem> {
             .collect(),
         reasons: vec![Reason::UnownedInYourArea],
         answer_by: None,
+        asker: None,
         score: SCORE,
     })
 }

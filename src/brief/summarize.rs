@@ -160,9 +160,16 @@ fn single(
         wording: None,
         citations,
         reasons: ranked.reasons.clone(),
-        answer_by: news.asks.first().and(ranked.answer_by),
+        answer_by: ranked.answer_by,
+        asker: asker_of(ranked, reader),
         score: ranked.score,
     }
+}
+
+/// Returns by name who waits until a topic's answer.
+fn asker_of(ranked: &Ranked<'_>, reader: &Reader<'_>) -> Option<String> {
+    let asker = ranked.asker.as_ref()?;
+    Some(reader.roster.name_of(asker))
 }
 
 /// Several topics of a kind on one line: each with its label and its fact.
@@ -212,6 +219,11 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
             .find(|logged| news.is_empty() || news.iter().any(|new| new.seq == logged.seq));
         citations.extend(cited.map(|logged| citation_of(logged, String::new(), reader)));
     }
+    let soonest = line
+        .ranked
+        .iter()
+        .filter(|ranked| ranked.answer_by.is_some());
+    let soonest = soonest.min_by_key(|ranked| ranked.answer_by.map(|answer| answer.by));
     BriefingItem {
         section: line.section,
         kind,
@@ -223,11 +235,8 @@ fn shared(line: &Line<'_>, reader: &Reader<'_>, lengths: Lengths) -> BriefingIte
         wording: None,
         citations,
         reasons: reasons.into_iter().collect(),
-        answer_by: line
-            .ranked
-            .iter()
-            .filter_map(|ranked| ranked.answer_by)
-            .min_by_key(|answer| answer.by),
+        answer_by: soonest.and_then(|ranked| ranked.answer_by),
+        asker: soonest.and_then(|ranked| asker_of(ranked, reader)),
         score: line
             .ranked
             .iter()

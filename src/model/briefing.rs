@@ -81,6 +81,8 @@ pub struct BriefingItem {
     pub reasons: Vec<Reason>,
     /// The last moment at which a reply still saves the asker a work day.
     pub answer_by: Option<AnswerBy>,
+    /// Who waits for that answer, by name; several may ask in one thread.
+    pub asker: Option<String>,
     /// Its rank.
     pub score: f32,
 }

@@ -229,3 +229,33 @@ mod daybrief_year {
             .collect()
     }
 }
+
+#[test]
+fn the_name_beside_a_deadline_is_whose_deadline_it_is() {
+    let mut world = World::new("2026-11-16T12:00:00Z");
+    world.member("ana", "Europe/Lisbon", "");
+    world.member("bo", "Europe/Lisbon", "day_end = \"12:00\"");
+    world.member("chi", "Asia/Tokyo", "");
+    let root = world.chat(
+        "general",
+        "2026-11-16T18:00:00Z",
+        "chi",
+        "<@UANA> could you send me the keys of the boat house?",
+    );
+    world.reply(
+        &root,
+        "2026-11-16T23:00:00Z",
+        "bo",
+        "<@UANA> which of the two boats is it?",
+    );
+    world.run_until("2026-11-17T12:00:00Z");
+    let briefing = world.sent_to("ana").pop().unwrap();
+    let item = &briefing.items[0];
+    assert!(item.headline.contains("chi asks you"), "{}", item.headline);
+    // Bo reads until noon and again the next day. Chi's day is over; an answer by the evening reaches it the next morning.
+    let answer_by = item.answer_by.unwrap();
+    assert_eq!(item.asker.as_deref(), Some("bo"));
+    assert_eq!(answer_by.by, at("2026-11-17T12:00:00Z"));
+    assert_eq!(answer_by.else_waits_until, at("2026-11-18T09:00:00Z"));
+    world.check();
+}

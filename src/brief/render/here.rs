@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use super::phrases::{author, count, counts, join};
+use super::phrases::{count, counts, join};
 use super::plain;
 use crate::model::{Briefing, BriefingItem, Member, Waiting};
 
@@ -115,8 +115,9 @@ impl Here {
     /// Returns the time at which a reply saves the asker a work day: `answer by 11:30, then Ana waits until Mon 09:00`.
     pub fn answer_by(&self, item: &BriefingItem) -> Option<String> {
         let answer_by = item.answer_by?;
-        let (who, waits) = match item.citations.iter().find_map(author) {
-            Some(asker) => (asker, "waits"),
+        let asker = item.asker.as_deref().map(plain);
+        let (who, waits) = match asker.filter(|asker| !asker.is_empty()) {
+            Some(asker) => (asker.into_owned(), "waits"),
             None => ("they".to_owned(), "wait"),
         };
         let until = self.until(answer_by.else_waits_until);
@@ -238,6 +239,25 @@ mod tests {
         assert_eq!(
             answer_by("2026-11-16T10:30:00Z"),
             "Ana waits until tomorrow 09:00"
+        );
+    }
+
+    #[test]
+    fn who_waits_is_whose_deadline_it_is_and_nobody_else() {
+        let here = Here::new(
+            &sample::member().time_zone,
+            sample::at("2026-11-16T08:00:00Z"),
+        );
+        let mut item = sample::full().items.remove(0);
+        item.asker = Some("Bo".into());
+        assert_eq!(
+            here.answer_by(&item).unwrap(),
+            "answer by 11:30, then Bo waits until tomorrow 09:00"
+        );
+        item.asker = None;
+        assert_eq!(
+            here.answer_by(&item).unwrap(),
+            "answer by 11:30, then they wait until tomorrow 09:00"
         );
     }
 }

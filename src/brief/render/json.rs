@@ -137,6 +137,9 @@ struct CitationWire {
 
 #[derive(Serialize, Deserialize)]
 struct AnswerByWire {
+    /// Who waits; absent in briefings from before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asker: Option<String>,
     by: Timestamp,
     else_waits_until: Timestamp,
 }
@@ -281,6 +284,7 @@ impl From<&BriefingItem> for ItemWire {
                      by,
                      else_waits_until,
                  }| AnswerByWire {
+                    asker: item.asker.clone(),
                     by,
                     else_waits_until,
                 },
@@ -327,10 +331,15 @@ impl ItemWire {
                 .map(CitationWire::citation)
                 .collect(),
             reasons,
+            asker: self
+                .answer_by
+                .as_ref()
+                .and_then(|answer| answer.asker.clone()),
             answer_by: self.answer_by.map(
                 |AnswerByWire {
                      by,
                      else_waits_until,
+                     ..
                  }| AnswerBy {
                     by,
                     else_waits_until,

@@ -37,6 +37,7 @@ fn poisoned(texts: &[String], urls: &[String]) -> Briefing {
             };
             thread(one, label);
         }
+        item.asker = item.answer_by.map(|_| text());
         for citation in &mut item.citations {
             (citation.author, citation.quote) = (Some(text()), text());
         }

@@ -86,6 +86,7 @@ pub fn item(
         citations: Vec::new(),
         reasons: reasons.to_vec(),
         answer_by: None,
+        asker: None,
         score: 0.7,
     }
 }
@@ -129,6 +130,7 @@ pub fn full() -> Briefing {
         &[Reason::AsksYou, Reason::AssignedToYou],
     );
     ask.facts = "6 comments by 3".into();
+    ask.asker = Some("Ana".into());
     ask.answer_by = Some(AnswerBy {
         by: at("2026-11-16T10:30:00Z"),
         else_waits_until: at("2026-11-17T08:00:00Z"),
