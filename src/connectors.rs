@@ -18,6 +18,8 @@ pub mod github;
 pub mod hooks;
 pub mod imap;
 pub mod jira;
+#[cfg(test)]
+pub(crate) mod loopback;
 pub mod mail;
 pub mod maildir;
 pub mod mbox;

@@ -1,29 +1,20 @@
 //! A small GitHub on loopback, with a memory.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+pub use crate::connectors::loopback::Fault;
+use crate::connectors::loopback::{self, Faults};
 
 pub mod app;
 mod graphql;
-
-/// What the next call that matches meets.
-#[derive(Clone, Copy, Debug)]
-pub enum Fault {
-    /// This status, with a header.
-    Status(u16, &'static str, &'static str),
-    /// An answer that breaks off.
-    Cut,
-    /// It is done, but the answer is a 502.
-    AnswerLost,
-}
 
 #[derive(Default)]
 pub struct Repository {
@@ -48,7 +39,7 @@ pub struct Issue {
 #[derive(Default)]
 pub struct Hub {
     pub repositories: BTreeMap<String, Repository>,
-    pub faults: VecDeque<(&'static str, Fault)>,
+    pub faults: Faults,
     /// Every call: method, path and query, and whether the answer was "as before".
     pub calls: Vec<(String, bool)>,
     pub url: String,
@@ -75,10 +66,8 @@ impl Fake {
     pub async fn start() -> Fake {
         let hub = Arc::new(Mutex::new(Hub::default()));
         let routes = Router::new().fallback(answer).with_state(hub.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        hub.lock().unwrap().url = format!("http://{}/", listener.local_addr().unwrap());
+        hub.lock().unwrap().url = format!("{}/", loopback::serve(routes).await);
         hub.lock().unwrap().now = "2026-11-23T08:00:00Z".into();
-        tokio::spawn(async move { axum::serve(listener, routes).await });
         Fake(hub)
     }
 
@@ -145,7 +134,7 @@ impl Fake {
     }
 
     pub fn fail(&self, part: &'static str, fault: Fault) {
-        self.get().faults.push_back((part, fault));
+        self.get().faults.add(part, fault);
     }
 
     /// Returns how many calls had this part in their path, and how many of them brought nothing new.
@@ -190,37 +179,16 @@ async fn answer(
             .into_response();
     }
     assert!(headers.contains_key("user-agent") && headers.contains_key("x-github-api-version"));
-    let at = hub.faults.iter().position(|(part, _)| shown.contains(part));
-    let fault = at
-        .and_then(|at| hub.faults.remove(at))
-        .map(|(_, fault)| fault);
-    match fault {
-        Some(Fault::Status(status, name, value)) => {
-            let status = StatusCode::from_u16(status).unwrap();
-            return (
-                status,
-                [(name, value)],
-                axum::Json(json!({ "message": "no" })),
-            )
-                .into_response();
-        }
-        Some(Fault::Cut) => {
-            return (
-                [("content-length", "900")],
-                Body::from_stream(futures_util::stream::iter([
-                    Ok::<_, std::io::Error>("[{".to_owned()),
-                    Err(std::io::Error::other("cut")),
-                ])),
-            )
-                .into_response();
-        }
-        Some(Fault::AnswerLost) | None => {}
+    let fault = hub.faults.met_by(&shown);
+    if let Some(Fault::Status(status, name, value)) = fault {
+        let status = StatusCode::from_u16(status).unwrap();
+        let said = axum::Json(json!({ "message": "no" }));
+        return (status, [(name, value)], said).into_response();
     }
-    let query: BTreeMap<String, String> = reqwest::Url::parse(&format!("http://x{uri}"))
-        .unwrap()
-        .query_pairs()
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
+    if let Some(Fault::Cut) = fault {
+        return loopback::cut("[{");
+    }
+    let query = loopback::query_of(&uri);
     let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let said = hub.say(&method, &path, &query, &body);

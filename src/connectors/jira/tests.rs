@@ -3,6 +3,7 @@
 mod oauth;
 mod readers;
 mod reading;
+mod sample;
 mod writing;
 
 use jiff::Timestamp;
