@@ -65,7 +65,13 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 }
                 // That is nothing about the source.
                 Ok(Err(error)) if has_no_room(&error) => full = Some(error),
-                Ok(Err(error)) => self.note_trouble(&id, format!("{error:#}"), false).await?,
+                Ok(Err(error)) => {
+                    let told = format!("{error:#}");
+                    // Whoever shows it says which source it is.
+                    let reason = told.strip_prefix(&format!("cannot read {id}: "));
+                    let reason = reason.unwrap_or(&told).to_owned();
+                    self.note_trouble(&id, reason, false).await?;
+                }
                 Err(_) => {
                     let reason = format!("it was not read to its end within {limit_secs} s");
                     self.note_trouble(&id, reason, true).await?;
@@ -143,7 +149,12 @@ impl<S: ChatSink + Clone> Daemon<S> {
             is_slow,
         };
         self.troubles.insert(id.clone(), trouble);
-        warn!(connector = %id, error = reason, "{id} cannot be read; the others go on");
+        let others = if self.connectors.len() > 1 {
+            "; the others go on"
+        } else {
+            ""
+        };
+        warn!(connector = %id, error = reason, "{id} cannot be read{others}");
         let gap = Gap {
             of: id.to_string(),
             reason,

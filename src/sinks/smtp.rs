@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Found, Message, NotTaken, Receipt};
 use crate::brief::render::{self, Links, Screen};
 use crate::connectors::Fact;
-use crate::connectors::imap::tls::TlsMode;
+use crate::connectors::imap::tls::{self, TlsMode};
 use crate::connectors::imap::{AuthOption, ImapConfig, Login, Password};
 use crate::connectors::oauth::OAuthConfig;
 use crate::http::Http;
@@ -397,7 +397,7 @@ impl Smtp {
         let short: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
         match error.status() {
             Some(_) => anyhow!("the server refused: {short}"),
-            None => anyhow!("{short}"),
+            None => anyhow!("{}", tls::advised(&short.replace("Connection error: ", ""))),
         }
     }
 

@@ -121,7 +121,7 @@ passdb {
 }
 userdb {
   driver = static
-  args = uid=$owner gid=$group home=$work/mail/%u
+  args = uid=$owner gid=$group home=$work/mail/%u allow_all_users=yes
 }
 namespace inbox {
   inbox = yes

@@ -1,6 +1,8 @@
 //! Listening for new mail (RFC 2177): what is heard only brings the next reading forward.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -22,7 +24,7 @@ use crate::model::ConnectorId;
 /// How long the first new try waits after a connection broke; each further one twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest wait between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long the server may take to begin or end listening.
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
@@ -45,6 +47,8 @@ struct Ear<'a> {
     hints: Hints,
     /// How many folders there are; 0 until somebody has looked.
     folders: watch::Sender<usize>,
+    /// Where nobody listens; the first of them is told.
+    deaf: Mutex<BTreeSet<usize>>,
 }
 
 impl ImapConfig {
@@ -70,6 +74,7 @@ impl ImapConfig {
             door,
             hints,
             folders: watch::Sender::new(0),
+            deaf: Mutex::default(),
         };
         let listening = join_all((0..LISTENED).map(|place| ear.listen_at(place)));
         tokio::select! {
@@ -85,7 +90,6 @@ impl Ear<'_> {
         let id = self.id;
         let mut folders = self.folders.subscribe();
         let mut pause = FIRST_PAUSE;
-        let mut is_told = false;
         loop {
             if place > 0 && folders.wait_for(|count| *count > place).await.is_err() {
                 return;
@@ -95,16 +99,19 @@ impl Ear<'_> {
                     debug!(connector = %id, "{id} offers no IDLE; it is read on the interval only");
                     return;
                 }
-                Ok(Ended::Broken) => (pause, is_told) = (FIRST_PAUSE, false),
-                Err(error) if !is_told => {
-                    is_told = true;
-                    let which = match place {
-                        0 => id.to_string(),
-                        _ => format!("folder {} of {id}", place + 1),
+                Ok(Ended::Broken) => pause = FIRST_PAUSE,
+                Err(error) => {
+                    let is_first = {
+                        let mut deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
+                        let is_first = deaf.is_empty();
+                        deaf.insert(place);
+                        is_first
                     };
-                    warn!(connector = %id, error = %format!("{error:#}"), "Nobody listens at {which} now; it is read on the interval");
+                    if is_first {
+                        let at = if place > 0 { "a folder of " } else { "" };
+                        warn!(connector = %id, error = %format!("{error:#}"), "Nobody listens at {at}{id} now; it is read on the interval");
+                    }
                 }
-                Err(_) => {}
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -126,6 +133,10 @@ impl Ear<'_> {
         };
         wire.run(&format!("EXAMINE {}", quoted(&folder.raw)), |_| {})
             .await?;
+        self.deaf
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&place);
         // What came while nobody listened.
         self.hints.give(self.id, None);
         let stretch = Duration::from_secs(60 * u64::from(self.config.idle_minutes));

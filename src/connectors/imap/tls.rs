@@ -79,3 +79,34 @@ pub fn client_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>> {
         .with_no_client_auth();
     Ok(Arc::new(config))
 }
+
+/// Returns why there is no connection with what to do about it, from the words of `rustls`; any others as they are.
+pub fn advised(why: &str) -> String {
+    if why.contains("invalid peer certificate") {
+        format!("name the certificate of a private authority in `ca_file`: {why}")
+    } else if why.contains("InvalidContentType") {
+        "it does not speak TLS from the first byte; set tls = \"starttls\" if the port is right"
+            .to_owned()
+    } else {
+        why.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_without_tls_is_told_with_the_next_step() {
+        for (why, expected) in [
+            ("invalid peer certificate: UnknownIssuer", "`ca_file`"),
+            (
+                "received corrupt message of type InvalidContentType",
+                "tls = \"starttls\"",
+            ),
+            ("connection reset", "connection reset"),
+        ] {
+            assert!(advised(why).contains(expected), "{}", advised(why));
+        }
+    }
+}

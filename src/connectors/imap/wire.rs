@@ -194,7 +194,8 @@ impl Wire {
 
 /// Connects, with TLS as configured.
 async fn dial(door: &Door) -> Result<Client<Stream>> {
-    let tcp = TcpStream::connect((door.host.as_str(), door.port)).await?;
+    let tcp = TcpStream::connect((door.host.as_str(), door.port)).await;
+    let tcp = tcp.context("no connection; check `host` and `port`")?;
     tcp.set_nodelay(true)?;
     let mut client = match door.tls {
         TlsMode::Implicit => Client::new(encrypt(door, Box::new(tcp)).await?),
@@ -237,10 +238,10 @@ async fn encrypt(door: &Door, stream: Stream) -> Result<Stream> {
     let name = ServerName::try_from(door.host.clone())
         .with_context(|| format!("{} is no name of a server", door.host))?;
     let encrypted = TlsConnector::from(config).connect(name, stream).await;
-    let encrypted = encrypted.with_context(|| {
-        "TLS did not come about; check `port` and `tls`, and name the certificate of a private authority in `ca_file`"
-    })?;
-    Ok(Box::new(encrypted))
+    let encrypted = encrypted.map_err(|error| anyhow::anyhow!(tls::advised(&error.to_string())));
+    Ok(Box::new(encrypted.context(
+        "TLS did not come about; check `port` and `tls`",
+    )?))
 }
 
 async fn log_in(
@@ -315,13 +316,22 @@ fn note(response: &Response<'_>, found: &mut BTreeSet<String>) {
 /// Returns an error of the library without what the server sent: that may be mail.
 fn explain(error: Error) -> WireError {
     match error {
-        Error::No(text) | Error::Bad(text) => WireError::Refused(said(&text)),
+        Error::No(text) | Error::Bad(text) => WireError::Refused(said(&info_in(&text))),
         // The library's parser reports what it cannot read this way, text and all.
         Error::Io(error) if error.kind() == std::io::ErrorKind::Other => WireError::Garbled,
         Error::Io(error) => WireError::Broken(error.kind().to_string()),
         Error::ConnectionLost => WireError::Broken("it was closed".into()),
         Error::Validate(_) => WireError::Refused("a name holds a line break".into()),
         _ => WireError::Garbled,
+    }
+}
+
+/// Returns the server's words from what the library makes of them: `code: None, info: Some("[ALERT] not \"now\"")`.
+fn info_in(text: &str) -> String {
+    let info = text.split_once("info: Some(\"");
+    match info.and_then(|(_, rest)| rest.strip_suffix("\")")) {
+        Some(info) => info.replace("\\\"", "\"").replace("\\\\", "\\"),
+        None => text.to_owned(),
     }
 }
 
@@ -354,6 +364,21 @@ mod tests {
             "user=ana@x\u{1}auth=Bearer tok\u{1}\u{1}"
         );
         assert_eq!(sasl.process(b"{\"status\":\"401\"}"), "");
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_server_s_own_words() {
+        for (text, expected) in [
+            (
+                r#"code: None, info: Some("[AUTHENTICATIONFAILED] Not \"you\".")"#,
+                "[AUTHENTICATIONFAILED] Not \"you\".",
+            ),
+            (r#"code: Some(Alert), info: Some("Full")"#, "Full"),
+            ("code: None, info: None", "code: None, info: None"),
+        ] {
+            let refused = WireError::Refused(expected.into());
+            assert_eq!(explain(Error::No(text.into())), refused);
+        }
     }
 
     #[test]

@@ -154,7 +154,7 @@ fn a_mail_comes_in_by_idle_and_a_briefing_of_it_goes_out_once() {
 #[ignore = "needs the servers of tests/mail/servers.sh"]
 fn mail_in_other_folders_is_heard_at_once_too() {
     let servers = Servers::find();
-    let site = Site::new(&servers, &servers.account("folders"), "");
+    let site = Site::new(&servers, &servers.account("heard"), "");
     let mut hand = Hand::at(&servers, &site.user);
     for folder in ["crew", "harbor", "lists", "more"] {
         hand.say(&format!("CREATE {folder}"));
