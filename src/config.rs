@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use daybrief_index::QdrantPlace;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -70,6 +70,9 @@ pub struct Config {
     /// The folder that relative paths start from.
     #[serde(skip)]
     pub base: PathBuf,
+    /// The files that this was read from, with their texts, so that an error can name file and line.
+    #[serde(skip)]
+    sources: Vec<(PathBuf, String)>,
 }
 
 /// `[delivery]`: when and how briefings go out.
@@ -254,17 +257,96 @@ impl Config {
         })?;
         let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
         let mut config = Config::parse(&text, path)?;
-        if let Some(members_file) = &config.members_file {
-            let members_path = base.join(members_file);
-            let text = std::fs::read_to_string(&members_path).with_context(|| {
-                format!("cannot read the members file {}", members_path.display())
-            })?;
-            let more = Config::parse(&text, &members_path)?;
-            config.members.extend(more.members);
-        }
         config.base = base;
+        config.sources = vec![(path.to_path_buf(), text.clone())];
+        if let Some(members_file) = &config.members_file {
+            let members_path = config.base.join(members_file);
+            let more = std::fs::read_to_string(&members_path).with_context(|| {
+                format!(
+                    "cannot read the members file {}; correct `members_file`, or make the file: `daybrief members import` fills an empty one",
+                    members_path.display()
+                )
+            })?;
+            for (id, member) in Config::parse(&more, &members_path)?.members {
+                if config.members.contains_key(&id) {
+                    bail!(
+                        "{}: [members.{id}] stands in {} as well; keep one",
+                        locate::place(&members_path, &more, &["members", &id]),
+                        path.display()
+                    );
+                }
+                config.members.insert(id, member);
+            }
+            config.sources.push((members_path, more));
+        }
         config.check(path, &text)?;
         Ok(config)
+    }
+
+    /// Returns whether a file is the members file of this configuration.
+    pub fn names_members_file(&self, file: &Path) -> bool {
+        let named = self.members_file.as_ref();
+        named.is_some_and(|named| self.base.join(named) == file)
+    }
+
+    /// Returns the members that stand in a members file which this configuration need not name; nobody when there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is wrong.
+    pub fn members_in(&self, file: &Path, now: Timestamp) -> Result<Vec<Member>> {
+        if self.names_members_file(file) || !file.exists() {
+            return Ok(Vec::new());
+        }
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the members file {}", file.display()))?;
+        let mut config = Config::parse(&text, file)?;
+        config.base = self.base.clone();
+        config.connectors = self.connectors.clone();
+        config.sources = vec![(file.to_path_buf(), text)];
+        config.members(now)
+    }
+
+    /// Returns whether a key stands in one of the files that this was read from.
+    pub fn says(&self, keys: &[&str]) -> bool {
+        let mut texts = self.sources.iter().map(|(_, text)| text);
+        texts.any(|text| locate::value_of(text, keys).is_some())
+    }
+
+    /// Returns the files that hold secrets, each with the table that names it; whether they are there is not looked at.
+    pub fn secret_files(&self) -> Vec<(String, PathBuf)> {
+        let is_secret =
+            |key: &str| key.ends_with("_file") && !["ca_file", "members_file"].contains(&key);
+        let mut files = Vec::new();
+        for (_, text) in &self.sources {
+            for (table, file) in locate::texts_at(text, is_secret) {
+                files.push((table, self.base.join(file)));
+            }
+        }
+        files
+    }
+
+    /// Returns where a table stands, or a key of it; empty when it was not read from a file.
+    fn place_of(&self, keys: [&str; 3]) -> String {
+        let places = self.sources.iter().map(|(path, text)| {
+            (
+                locate::value_of(text, &keys[..2]).is_some(),
+                locate::place(path, text, &keys),
+            )
+        });
+        let mut places = places.filter(|(found, _)| *found);
+        places
+            .next()
+            .map_or(String::new(), |(_, place)| format!("{place}: "))
+    }
+
+    /// Puts before an error about a table where the key stands that the error begins with.
+    fn placed<T>(&self, group: &str, id: &str, result: Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            let said = error.to_string();
+            let key = said.split([' ', ':']).next().unwrap_or_default();
+            let place = self.place_of([group, id, key]);
+            error.context(format!("{place}in [{group}.{id}]"))
+        })
     }
 
     /// Reads a configuration from text; `path` is only for messages.
@@ -365,9 +447,8 @@ impl Config {
                         > 1
                 };
                 let shares_leave = table.leave.as_ref().is_some_and(is_shared);
-                table
-                    .member(id, &self.base, year, shares_leave)
-                    .with_context(|| format!("in [members.{id}]"))
+                let member = table.member(id, &self.base, year, shares_leave);
+                self.placed("members", id, member)
                     .map(|member| self.with_canonical_handles(member))
             })
             .collect()
@@ -400,11 +481,7 @@ impl Config {
         let year = now.to_zoned(TimeZone::UTC).year();
         self.teams
             .iter()
-            .map(|(id, table)| {
-                table
-                    .team(id, &self.base, year)
-                    .with_context(|| format!("in [teams.{id}]"))
-            })
+            .map(|(id, table)| self.placed("teams", id, table.team(id, &self.base, year)))
             .collect()
     }
 

@@ -164,7 +164,8 @@ pub struct Newcomer {
 /// The most letters of an id that is made of a name.
 const LONGEST_ID: usize = 40;
 
-/// Returns the people of a connector who are no members: no programs, and only those in `among` where it is given. Whoever
+/// Returns the people of a connector who are no members: no programs, no accounts that were switched off,
+/// and only those in `among` where it is given. Whoever
 /// is in `known` goes by the same id as before, and nobody else ever does.
 pub fn newcomers(
     members: &[Member],
@@ -187,6 +188,7 @@ pub fn newcomers(
         };
         if handle.connector != *from
             || person.is_bot
+            || person.is_gone
             || owned.contains(handle)
             || among.is_some_and(|among| !among.contains(handle))
         {
@@ -310,6 +312,7 @@ mod tests {
             email: email.map(str::to_owned),
             time_zone: Some("Europe/Lisbon".into()),
             is_bot: name.ends_with("bot"),
+            is_gone: name.starts_with("Gone"),
         }
     }
 

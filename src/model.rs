@@ -253,6 +253,8 @@ pub struct Person {
     pub time_zone: Option<String>,
     /// Whether it is a program.
     pub is_bot: bool,
+    /// Whether the source says that the account was switched off.
+    pub is_gone: bool,
 }
 
 /// A ticket's fields.

@@ -126,6 +126,18 @@ struct Shared {
     said: Mutex<BTreeMap<(ConnectorId, &'static str), Timestamp>>,
 }
 
+/// Looks whether hooks could be taken as the configuration says.
+///
+/// # Errors
+/// As [`routes`].
+pub fn check(
+    config: &ServerConfig,
+    connectors: BTreeMap<ConnectorId, ConnectorConfig>,
+    base: &Path,
+) -> Result<()> {
+    senders(config, connectors, base).map(drop)
+}
+
 /// Returns everything that is served.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ pub mod tickets;
 pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
@@ -47,6 +47,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("store/0011_named.sql"),
     include_str!("store/0012_joiners.sql"),
     include_str!("store/0013_labels.sql"),
+    include_str!("store/0014_gone.sql"),
 ];
 
 /// The name of the database within the data folder.
@@ -220,6 +221,8 @@ impl Store {
             if half.exists() {
                 std::fs::remove_file(&half)?;
             }
+            // The copy is as private as the data folder.
+            private_file(&half)?;
             let mut copy = Connection::open(&half)?;
             let backup = rusqlite::backup::Backup::new(c, &mut copy)?;
             loop {
@@ -258,6 +261,17 @@ impl Store {
             meta(c, "log")?.context("the store has no log id; it was not made by daybrief")
         })
     }
+}
+
+/// Makes an empty file that only its owner may read.
+fn private_file(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(())
 }
 
 /// Makes a folder that only its owner may enter; one that is there already stays as it is.

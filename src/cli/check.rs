@@ -1,5 +1,7 @@
 //! `daybrief check`: every source, member and sink, with the fix for what is wrong.
 
+mod around;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -11,9 +13,10 @@ use serde_json::json;
 use super::site::Site;
 use super::{Global, output};
 use crate::clock::Clock;
-use crate::config::SinkConfig;
+use crate::config::{MemberConfig, SinkConfig};
 use crate::connectors::Fact;
 use crate::llm::{Llm, Question};
+use crate::model::{ConnectorId, Handle, Member};
 use crate::schedule::holidays;
 use crate::sinks::smtp::{Smtp, SmtpConfig};
 use crate::store::people;
@@ -65,6 +68,10 @@ impl Check {
             }
         }
         model(&site, &mut findings)?;
+        around::embedding(&site, &mut findings);
+        around::qdrant(&site, &mut findings);
+        around::listening(&site, &mut findings);
+        around::secrets(&site, &mut findings);
         for team in site
             .roster
             .teams
@@ -160,6 +167,10 @@ fn connectors(site: &Site, findings: &mut Findings) -> Result<()> {
         .enable_all()
         .build()?;
     for (id, connector) in &site.config.connectors {
+        if let Err(error) = connector.open(id, &site.config.base, &site.http) {
+            findings.add(Level::Wrong, id, format!("{error:#}"));
+            continue;
+        }
         let checked = connector.check(id, &site.config.base, &site.http);
         let facts = match runtime.block_on(checked) {
             Ok(facts) => facts,
@@ -293,20 +304,88 @@ fn members(site: &Site, findings: &mut Findings) -> Result<()> {
         {
             troubles.push(format!("the holidays of {region} are not known to the end of {}; use an .ics file from then on", year + 1));
         }
-        if troubles.is_empty() {
-            let zone = member.time_zone.iana_name().unwrap_or("UTC");
-            findings.add(
-                Level::Ok,
-                &member.id,
-                format!(
-                    "briefed at {} in {zone}",
-                    member.day_start.strftime("%H:%M")
-                ),
-            );
+        findings.add(Level::Ok, &member.id, morning_of(member));
+        if let Some(table) = table {
+            if !site
+                .config
+                .says(&["members", member.id.as_str(), "time_zone"])
+            {
+                troubles.push("no time_zone, so UTC is theirs; add time_zone = \"Europe/Lisbon\", or where they are".into());
+            }
+            troubles.extend(oddities(table));
+        }
+        for (connector, handle) in shared_handles(member, &site.roster.members) {
+            troubles.push(format!(
+                "{handle:?} at {connector} is also another member's; what is asked of one would be asked of both"
+            ));
         }
         for trouble in troubles {
             findings.add(Level::Note, &member.id, trouble);
         }
     }
     Ok(())
+}
+
+/// Returns when a member is briefed, in words.
+fn morning_of(member: &Member) -> String {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    if !member.is_briefed {
+        return "not briefed (brief = false)".into();
+    }
+    let days: Vec<&str> = DAYS
+        .into_iter()
+        .zip(member.workdays)
+        .filter_map(|(day, works)| works.then_some(day))
+        .collect();
+    let zone = member.time_zone.iana_name().unwrap_or("UTC");
+    let at = member.day_start.strftime("%H:%M");
+    match days.as_slice() {
+        [] => "never briefed: `workdays` names no day".into(),
+        ["Mon", "Tue", "Wed", "Thu", "Fri"] => format!("briefed at {at} in {zone}"),
+        days => format!("briefed at {at} in {zone} on {}", days.join(", ")),
+    }
+}
+
+/// Returns what in a member's table works and is hardly meant.
+fn oddities(table: &MemberConfig) -> Vec<String> {
+    let mut odd = Vec::new();
+    if let Some(email) = &table.email
+        && email.parse::<lettre::Address>().is_err()
+    {
+        odd.push(format!("email = {email:?} is no mail address"));
+    }
+    for language in &table.languages {
+        if !is_language(language) {
+            odd.push(format!(
+                "languages: {language:?} is no language code, such as \"en\" or \"pt-BR\""
+            ));
+        }
+    }
+    odd
+}
+
+/// Returns whether a text has the shape of a language tag: two or three letters, then parts of up to eight.
+fn is_language(text: &str) -> bool {
+    let mut parts = text.split(['-', '_']);
+    let is_word = |part: &str, most: usize| {
+        (2..=most).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    parts
+        .next()
+        .is_some_and(|first| is_word(first, 3) && first.bytes().all(|b| b.is_ascii_alphabetic()))
+        && parts.all(|part| is_word(part, 8))
+}
+
+/// Returns the accounts of a member that another one has, too.
+fn shared_handles<'a>(
+    member: &'a Member,
+    members: &'a [Member],
+) -> impl Iterator<Item = (&'a ConnectorId, &'a str)> {
+    let own = member.handles.values().flatten();
+    let is_shared = |handle: &&Handle| {
+        let mut others = members.iter().filter(|other| other.id != member.id);
+        others.any(|other| other.owns(handle))
+    };
+    own.filter(is_shared)
+        .map(|handle| (&handle.connector, &*handle.id))
 }

@@ -125,13 +125,31 @@ impl Import {
                 self.space.unwrap_or_default()
             );
         }
-        let (members, among) = (&site.roster.members, among.as_ref());
-        let found = identity::newcomers(members, &people, &from, among, &known);
+        let file = match (&self.file, &site.config.members_file) {
+            (Some(file), _) => file.clone(),
+            (None, Some(file)) => site.config.base.join(file),
+            (None, None) => site.config.base.join("members.toml"),
+        };
+        // Who stands in the file is a member, even while the configuration does not name it.
+        let mut members = site.roster.members.clone();
+        members.extend(site.config.members_in(&file, Timestamp::now())?);
+        let among = among.as_ref();
+        let found = identity::newcomers(&members, &people, &from, among, &known);
+        let is_named = site.config.names_members_file(&file);
+        let to_name = if is_named {
+            String::new()
+        } else {
+            format!(
+                "\nThe configuration does not name it yet; add this line at its top:\nmembers_file = {}",
+                quoted(&file.file_name().unwrap_or_default().to_string_lossy())
+            )
+        };
         if found.is_empty() {
+            let hint = if file.exists() { to_name.as_str() } else { "" };
             return say(
                 global,
                 &found,
-                &format!("Everybody {from} knows is a member already."),
+                &format!("Everybody {from} knows is a member already.{hint}"),
             );
         }
         let text: String = found.iter().map(table_of).collect();
@@ -142,23 +160,12 @@ impl Import {
                 output::line(text.trim_end())
             };
         }
-        let file = match (self.file, &site.config.members_file) {
-            (Some(file), _) => file,
-            (None, Some(file)) => site.config.base.join(file),
-            (None, None) => site.config.base.join("members.toml"),
-        };
         append(&file, &text)?;
-        let mut words = format!(
-            "Added {} to {}. Read it: zones, day starts and accounts are what the sources say.",
+        let words = format!(
+            "Added {} to {}. Read it: zones, day starts and accounts are what the sources say.{to_name}",
             count(found.len(), "member"),
             file.display()
         );
-        if site.config.members_file.is_none() {
-            words += &format!(
-                "\nThe configuration does not name it yet; add this line at its top:\nmembers_file = {}",
-                quoted(&file.file_name().unwrap_or_default().to_string_lossy())
-            );
-        }
         say(global, &found, &words)
     }
 }

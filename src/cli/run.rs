@@ -212,15 +212,18 @@ pub fn sink_of(site: &Site, member: &Member) -> Result<Sink> {
 }
 
 async fn stop_on_signal(token: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
     ) else {
         return;
     };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        // The terminal is gone; there is nothing to read anew.
+        _ = hangup.recv() => {}
     }
     token.cancel();
 }

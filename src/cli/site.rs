@@ -13,6 +13,7 @@ use super::Global;
 use crate::brief::Style;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::embedding::Endpoint;
 use crate::http::{Http, Options};
 use crate::llm::Llm;
 use crate::roster::Roster;
@@ -109,7 +110,11 @@ impl Site {
         index.context("cannot open the index; run `daybrief sync` first")
     }
 
-    fn index_options(&self) -> Result<daybrief_index::Options> {
+    /// Returns the configured embedding model, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be used as it is configured.
+    pub fn embedding(&self) -> Result<Option<Endpoint>> {
         // Whoever searches waits for the endpoint, so that patience is short; the index answers without it.
         let http = Http::new(
             Options {
@@ -119,7 +124,14 @@ impl Site {
             },
             Clock::System,
         );
-        let endpoint = self.config.embedding.endpoint(&http)?;
+        self.config.embedding.endpoint(&http)
+    }
+
+    fn index_options(&self) -> Result<daybrief_index::Options> {
+        let endpoint = self.embedding().unwrap_or_else(|error| {
+            warn!(error = %format!("{error:#}"), "The embedding model cannot be used; search goes on with the built-in vectors");
+            None
+        });
         Ok(daybrief_index::Options {
             rescorer: endpoint.map(|endpoint| Rescorer(Arc::new(endpoint))),
             qdrant: self.config.qdrant.place()?,

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use super::site::Site;
 use super::{Global, output};
+use crate::brief::render::phrases::count;
 use crate::brief::render::plain;
+use crate::daemon::expire_all;
 use crate::ingest::{self, Synced, follow};
 use crate::model::ConnectorId;
 
@@ -68,6 +70,18 @@ impl Sync {
                     );
                 }
             }
+        }
+        let expired = runtime.block_on(expire_all(
+            &site.store,
+            &site.config.connectors,
+            &site.config.retention,
+            Timestamp::now(),
+        ))?;
+        if expired > 0 && !global.json {
+            output::line(&format!(
+                "Forgot the words of {} past [retention].",
+                count(expired, "event", "events")
+            ))?;
         }
         let index = site.index()?;
         let bar = output::progress("index");

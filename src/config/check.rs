@@ -4,13 +4,26 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Config, LlmConfig, SinkConfig, list, locate};
+use super::{Config, LlmConfig, RotationConfig, SinkConfig, list, locate};
 use crate::connectors::ConnectorConfig;
 use crate::model::{ConnectorId, MemberId};
 
 impl Config {
     /// Checks what the types cannot: names that must be known, tables that need each other.
     pub(super) fn check(&self, path: &Path, text: &str) -> Result<()> {
+        let is_path = |key: &str| {
+            ["path", "data_dir", "leave", "holidays", "calendar"].contains(&key)
+                || key.ends_with("_file")
+        };
+        for (table, file) in locate::texts_at(text, is_path) {
+            if file.starts_with('~') {
+                let keys: Vec<&str> = table.split('.').collect();
+                bail!(
+                    "{}: {file:?}: a path does not begin with ~ here; write it in full, or relative to this file",
+                    locate::place(path, text, &keys)
+                );
+            }
+        }
         let groups: [(&str, Vec<&String>); 4] = [
             ("connectors", self.raw_connectors.keys().collect()),
             ("members", self.members.keys().collect()),
@@ -69,6 +82,23 @@ impl Config {
                     );
                 }
             }
+            if let Some(RotationConfig::Members(rotation)) = &team.rotation
+                && let Some(nobody) = rotation.iter().find(|id| !self.members.contains_key(*id))
+            {
+                bail!(
+                    "{}: rotation: there is no member {nobody:?}",
+                    locate::place(path, text, &["teams", id, "rotation"])
+                );
+            }
+            for area in &team.areas {
+                let connector = area.split(':').next().unwrap_or_default();
+                if area.contains(':') && !self.raw_connectors.contains_key(connector) {
+                    bail!(
+                        "{}: areas: {area:?} names no connector; there is no [connectors.{connector}]",
+                        locate::place(path, text, &["teams", id, "areas"])
+                    );
+                }
+            }
         }
         let is_connector = |id: &str| self.raw_connectors.contains_key(id);
         if let Some((key, why)) = self.triage.wrong_key(is_connector) {
@@ -76,6 +106,14 @@ impl Config {
                 "{}: {key}: {why}",
                 locate::place(path, text, &["triage", key])
             );
+        }
+        for id in self.retention.connectors.keys() {
+            if !is_connector(id) {
+                bail!(
+                    "{}: there is no [connectors.{id}], so nothing of it would ever be forgotten",
+                    locate::place(path, text, &["retention", "connectors", id])
+                );
+            }
         }
         if let Some(from) = &self.roster.from {
             let place = |key| locate::place(path, text, &["roster", key]);

@@ -7,15 +7,39 @@ use toml::de::{DeTable, DeValue};
 
 /// Turns a toml error into one that names file and line.
 pub(super) fn explain(path: &Path, text: &str, error: &toml::de::Error) -> Error {
-    let message = error.message().trim_end();
+    let mut message = plainly(error.message().trim_end());
     match error.span() {
-        Some(span) => anyhow!(
-            "{}:{}: {message}",
-            path.display(),
-            line_of(text, span.start)
-        ),
+        Some(span) => {
+            if message == "duplicate key" {
+                let key = text.get(span.clone()).unwrap_or_default();
+                message = format!("{key} stands here for the second time; keep one");
+            }
+            anyhow!(
+                "{}:{}: {message}",
+                path.display(),
+                line_of(text, span.start)
+            )
+        }
         None => anyhow!("{}: {message}", path.display()),
     }
+}
+
+/// Says in words what serde says in types.
+fn plainly(message: &str) -> String {
+    let mut said = message.to_owned();
+    for (of, words) in [
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected f32", "expected a number"),
+        ("expected f64", "expected a number"),
+    ] {
+        if said.ends_with(of) {
+            said = said.replace(of, words);
+        }
+    }
+    said
 }
 
 /// Turns an error about one table into one that names file, line and table.
@@ -24,14 +48,44 @@ pub(super) fn explain_table(path: &Path, text: &str, table: &[&str], message: &s
     let key = message
         .split('`')
         .nth(1)
-        .filter(|_| message.contains("unknown field"));
+        .filter(|_| message.contains("unknown field"))
+        .or(message.contains("unknown variant").then_some("type"));
     let keys: Vec<&str> = table.iter().copied().chain(key).collect();
     anyhow!(
         "{}: in [{}]: {}",
         place(path, text, &keys),
         table.join("."),
-        message.trim_end()
+        plainly(message.trim_end())
     )
+}
+
+/// Returns what stands at a key path, if anything does.
+pub(super) fn value_of(text: &str, keys: &[&str]) -> Option<toml::Value> {
+    let table = toml::Value::Table(text.parse().ok()?);
+    let value = keys.iter().try_fold(&table, |value, key| value.get(*key));
+    value.cloned()
+}
+
+/// Returns the texts at wanted keys anywhere in a text, each with the table it stands in.
+pub(super) fn texts_at(text: &str, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let Ok(table) = text.parse::<toml::Table>() else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), table)];
+    while let Some((name, table)) = open.pop() {
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(deeper) => {
+                    let dot = if name.is_empty() { "" } else { "." };
+                    open.push((format!("{name}{dot}{key}"), deeper));
+                }
+                toml::Value::String(text) if is_wanted(&key) => found.push((name.clone(), text)),
+                _ => {}
+            }
+        }
+    }
+    found
 }
 
 /// Returns `file:line` of a key path, or of the longest part of it that exists; only the file when nothing does.

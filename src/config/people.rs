@@ -53,7 +53,10 @@ impl MemberConfig {
                     }
                 }
             }
-            Some(region) => holidays_of_years = holidays::holidays(region, year - 1..=year + 2)?,
+            Some(region) => {
+                holidays_of_years =
+                    holidays::holidays(region, year - 1..=year + 2).context("holidays")?
+            }
             None => {}
         }
         let mut away = Vec::new();
@@ -91,6 +94,16 @@ impl MemberConfig {
                 .collect();
             (connector, handles)
         });
+        let (day_start, day_end) = (
+            time("day_start", &self.day_start)?,
+            time("day_end", &self.day_end)?,
+        );
+        if day_start == day_end {
+            bail!(
+                "day_end = {:?} is when the day starts, so nothing could ever happen outside of it",
+                self.day_end
+            );
+        }
         Ok(Member {
             id: MemberId::new(id),
             name: if self.name.is_empty() {
@@ -100,8 +113,8 @@ impl MemberConfig {
             },
             handles: handles.collect(),
             time_zone,
-            day_start: time("day_start", &self.day_start)?,
-            day_end: time("day_end", &self.day_end)?,
+            day_start,
+            day_end,
             workdays: workdays(&self.workdays)?,
             holidays: Arc::new(holidays_of_years),
             away,

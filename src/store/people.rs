@@ -11,12 +11,12 @@ pub fn put_person(c: &Connection, person: &Person) -> Result<()> {
         return Ok(());
     };
     c.prepare_cached(
-        "INSERT INTO people (connector, handle, name, aliases, email, time_zone, is_bot) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO people (connector, handle, name, aliases, email, time_zone, is_bot, is_gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (connector, handle) DO UPDATE SET
            name = CASE WHEN excluded.name = '' THEN name ELSE excluded.name END,
            aliases = CASE WHEN excluded.aliases = '[]' THEN aliases ELSE excluded.aliases END,
            email = coalesce(excluded.email, email), time_zone = coalesce(excluded.time_zone, time_zone),
-           is_bot = excluded.is_bot",
+           is_bot = excluded.is_bot, is_gone = excluded.is_gone",
     )?
     .execute(params![
         handle.connector.as_str(),
@@ -25,7 +25,8 @@ pub fn put_person(c: &Connection, person: &Person) -> Result<()> {
         serde_json::to_string(&person.aliases)?,
         person.email,
         person.time_zone,
-        person.is_bot
+        person.is_bot,
+        person.is_gone
     ])?;
     Ok(())
 }
@@ -62,7 +63,7 @@ pub fn put_space(c: &Connection, space: &Space) -> Result<()> {
 /// Returns everybody the sources know, or only one connector's.
 pub fn people(c: &Connection, connector: Option<&ConnectorId>) -> Result<Vec<Person>> {
     let mut statement = c.prepare_cached(
-        "SELECT connector, handle, name, aliases, email, time_zone, is_bot FROM people
+        "SELECT connector, handle, name, aliases, email, time_zone, is_bot, is_gone FROM people
          WHERE ?1 IS NULL OR connector = ?1 ORDER BY connector, handle",
     )?;
     let rows = statement.query_map([connector.map(ConnectorId::as_str)], |row| {
@@ -74,6 +75,7 @@ pub fn people(c: &Connection, connector: Option<&ConnectorId>) -> Result<Vec<Per
             email: row.get(4)?,
             time_zone: row.get(5)?,
             is_bot: row.get(6)?,
+            is_gone: row.get(7)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -128,6 +128,37 @@ fn errors_name_the_file_the_line_and_what_was_expected() {
             vec!["daybrief.toml:2", "no member \"bo\""],
         ),
         ("a = = 1", vec!["daybrief.toml:1"]),
+        (
+            "[retention.connectors]\nchatt = 30",
+            vec!["daybrief.toml:2", "no [connectors.chatt]"],
+        ),
+        (
+            "[members.ana]\n[teams.t]\nrotation = [\"ana\", \"bo\"]",
+            vec!["daybrief.toml:3", "rotation", "no member \"bo\""],
+        ),
+        (
+            "[teams.t]\nareas = [\"chat:#eng\"]",
+            vec!["daybrief.toml:2", "no [connectors.chat]"],
+        ),
+        (
+            "data_dir = \"~/day\"",
+            vec!["daybrief.toml", "~/day", "does not begin with ~"],
+        ),
+        (
+            "[delivery]\nmax_words = -1",
+            vec!["daybrief.toml:2", "a whole number"],
+        ),
+        (
+            "[delivery]\nsync_minutes = 1\nsync_minutes = 2",
+            vec![
+                "daybrief.toml:3",
+                "sync_minutes stands here for the second time",
+            ],
+        ),
+        (
+            "[connectors.chat]\n# what\ntype = \"mboxx\"",
+            vec!["daybrief.toml:3", "mboxx"],
+        ),
     ] {
         let error = error_of(text);
         for part in expected {
@@ -151,6 +182,7 @@ fn a_wrong_zone_time_or_date_names_member_key_and_an_example() {
             "2026-11-23",
         ),
         ("holidays", "\"XX\"", "XX"),
+        ("day_end", "\"09:00\"", "is when the day starts"),
     ] {
         let config = load(&format!("[members.ana]\n{key} = {value}")).unwrap();
         let error = format!(
@@ -160,7 +192,7 @@ fn a_wrong_zone_time_or_date_names_member_key_and_an_example() {
                 .unwrap_err()
         );
         assert!(
-            error.contains("members.ana") && error.contains(expected),
+            error.contains("daybrief.toml:2: in [members.ana]") && error.contains(expected),
             "{key}: {error}"
         );
     }

@@ -11,6 +11,7 @@ mod mail;
 mod owners;
 mod process;
 mod safety;
+mod setup;
 mod steering;
 mod time;
 mod tls;

@@ -208,6 +208,7 @@ pub fn person(user: &User, id: &ConnectorId) -> Option<Person> {
         email: text(&user.email_address),
         time_zone: text(&user.time_zone),
         is_bot: user.account_type == "app",
+        is_gone: user.active == Some(false),
     })
 }
 

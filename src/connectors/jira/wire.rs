@@ -31,6 +31,9 @@ pub struct User {
     /// `atlassian`, `app`, `customer`.
     #[serde(deserialize_with = "tolerant::text")]
     pub account_type: String,
+    /// Whether it may still log in; absent where a history names it.
+    #[serde(deserialize_with = "tolerant::or_default")]
+    pub active: Option<bool>,
 }
 
 impl User {

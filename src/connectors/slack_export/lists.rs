@@ -28,6 +28,9 @@ pub struct User {
     /// Whether it is a program.
     #[serde(deserialize_with = "tolerant::or_default")]
     pub is_bot: bool,
+    /// Whether the account was switched off.
+    #[serde(deserialize_with = "tolerant::or_default")]
+    pub deleted: bool,
     /// The rest.
     #[serde(deserialize_with = "tolerant::or_default")]
     pub profile: Profile,
@@ -74,6 +77,7 @@ impl User {
             email: filled(self.profile.email.as_deref()).map(str::to_lowercase),
             time_zone: filled(self.tz.as_deref()).map(str::to_owned),
             is_bot: self.is_program(),
+            is_gone: self.deleted,
         }
     }
 
