@@ -39,13 +39,27 @@ pub async fn check(
         return Ok(facts);
     }
     let (joined, others) = channels(config, client).await?;
+    let wanted = Wanted::of(config);
+    let asked_for = |channels: Vec<Conversation>| -> Vec<Conversation> {
+        let wanted_ones = channels.into_iter().filter(|channel| wanted.has(channel));
+        wanted_ones.collect()
+    };
+    let (joined, others) = (asked_for(joined), asked_for(others));
     facts.push(Fact::Fine(counted(
         joined.len() as u64,
         "channel",
         "channels",
     )));
+    let unknown = wanted.unknown(joined.iter().chain(&others));
+    if !unknown.is_empty() {
+        facts.push(Fact::Note(format!(
+            "`channels` names {}, which Slack does not show; correct it, or /invite the app where it is private and set private_channels = true",
+            unknown.join(", ")
+        )));
+    }
     if !others.is_empty() {
-        let named: Vec<&str> = others.iter().take(NAMED).map(String::as_str).collect();
+        let named = others.iter().take(NAMED);
+        let named: Vec<String> = named.map(|channel| format!("#{}", channel.name)).collect();
         facts.push(Fact::Note(format!(
             "it is not in {}, such as {}; /invite it where it shall read",
             counted(others.len() as u64, "public channel", "public channels"),
@@ -126,11 +140,41 @@ fn scopes(config: &SlackConfig, granted: &str) -> Vec<Fact> {
     facts
 }
 
-/// Returns the channels the app is in, and the names of the public ones it is not in.
+/// The channels that the config asks for; all when it names none.
+struct Wanted(Vec<String>);
+
+impl Wanted {
+    fn of(config: &SlackConfig) -> Wanted {
+        let names = config.channels.iter();
+        Wanted(
+            names
+                .map(|name| name.trim_start_matches('#').to_owned())
+                .collect(),
+        )
+    }
+
+    fn has(&self, channel: &Conversation) -> bool {
+        let mut names = self.0.iter();
+        self.0.is_empty() || names.any(|name| *name == channel.name || *name == channel.id)
+    }
+
+    /// Returns those that are not among the channels that Slack shows, as `#name`.
+    fn unknown<'a>(&self, shown: impl Iterator<Item = &'a Conversation>) -> Vec<String> {
+        let shown: Vec<&Conversation> = shown.collect();
+        let is_shown = |name: &String| {
+            let mut shown = shown.iter();
+            shown.any(|channel| *name == channel.name || *name == channel.id)
+        };
+        let unknown = self.0.iter().filter(|name| !is_shown(name));
+        unknown.map(|name| format!("#{name}")).collect()
+    }
+}
+
+/// Returns the channels the app is in, and the public ones it is not in.
 async fn channels(
     config: &SlackConfig,
     client: &Client,
-) -> Result<(Vec<Conversation>, Vec<String>)> {
+) -> Result<(Vec<Conversation>, Vec<Conversation>)> {
     let (mut joined, mut others) = (Vec::new(), Vec::new());
     let mut cursor = String::new();
     loop {
@@ -148,7 +192,7 @@ async fn channels(
             if channel.is_member {
                 joined.push(channel);
             } else if !channel.is_private && !channel.is_im && !channel.is_mpim {
-                others.push(format!("#{}", channel.name));
+                others.push(channel);
             }
         }
         match next {

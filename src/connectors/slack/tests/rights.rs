@@ -177,6 +177,22 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
             "! it is not in 1 public channel, such as #elsewhere",
         ]
     );
+    // Only what the config asks for is missed.
+    here.more = "channels = [\"#general\", \"harbor\"]".into();
+    let checked = here
+        .config()
+        .check(&"office".into(), here.dir.path(), &here.http)
+        .await
+        .unwrap();
+    let says = format!("{checked:?}");
+    assert!(
+        says.contains("`channels` names #harbor, which Slack does not show"),
+        "{says}"
+    );
+    assert!(
+        says.contains("\"1 channel\"") && !says.contains("elsewhere"),
+        "{says}"
+    );
     // With the other token the other half is looked at too.
     here.more = "app_token_file = \"app\"".into();
     for (app, expected) in [
