@@ -469,6 +469,9 @@ pub struct Repository {
     /// Whether it can change no more.
     #[serde(deserialize_with = "tolerant::or_default")]
     pub archived: bool,
+    /// What the token's account may do there, by role; older servers and apps are told nothing.
+    #[serde(deserialize_with = "tolerant::or_default")]
+    pub permissions: BTreeMap<String, bool>,
 }
 
 impl Repository {

@@ -1,14 +1,17 @@
 //! What a GitHub token may and may not see, for `daybrief check`.
 
 use anyhow::Result;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::api::{Client, GithubError, Issue, Repository, User};
 use super::{Fact, GithubConfig, Readers, discussions};
-use crate::http::Http;
+use crate::http::{Answer, Http};
 
 /// How far the clocks may be apart, in seconds.
 const MAX_SKEW: i64 = 60;
+/// How many days before its end a token is spoken of.
+const SOON: i64 = 14;
 
 /// Asks GitHub who the token is and what it sees of each repository.
 pub async fn check(config: &GithubConfig, client: &Client, http: &Http) -> Result<Vec<Fact>> {
@@ -27,7 +30,7 @@ pub async fn check(config: &GithubConfig, client: &Client, http: &Http) -> Resul
     {
         let side = if skew > 0 { "behind" } else { "ahead of" };
         facts.push(Fact::Note(format!(
-            "this machine's clock is {} s {side} GitHub's; set it, or mornings come at the wrong time",
+            "this machine's clock is {} s {side} GitHub's, so mornings come at the wrong time: let it follow a time server (`timedatectl set-ntp true`)",
             skew.abs()
         )));
     }
@@ -35,6 +38,7 @@ pub async fn check(config: &GithubConfig, client: &Client, http: &Http) -> Resul
         Some(login) => format!("reads as {login}"),
         None => "reads as an app".into(),
     }));
+    facts.extend(of_token(&answer, http.clock().now()));
     let limits: Value = answer.json("rate_limit")?;
     let core = &limits["resources"]["core"];
     if let (Some(remaining), Some(limit)) = (core["remaining"].as_u64(), core["limit"].as_u64()) {
@@ -43,6 +47,34 @@ pub async fn check(config: &GithubConfig, client: &Client, http: &Http) -> Resul
         )));
     }
     of_repositories(config, client, facts).await
+}
+
+/// Names what GitHub says of a token: the scopes of a classic one, and when it ends.
+fn of_token(answer: &Answer, now: Timestamp) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if let Some(scopes) = answer.header("x-oauth-scopes") {
+        let more = match scopes.split(',').any(|scope| scope.trim() == "repo") {
+            true => "",
+            false => {
+                "; for private repositories tick repo too, under Settings, Developer settings, Personal access tokens"
+            }
+        };
+        facts.push(Fact::Fine(format!("the token's scopes: {scopes}{more}")));
+    }
+    let ends = answer.header("github-authentication-token-expiration");
+    let ends = ends.and_then(|ends| ends.get(..19)?.parse::<jiff::civil::DateTime>().ok());
+    let ends = ends.and_then(|ends| ends.to_zoned(jiff::tz::TimeZone::UTC).ok());
+    if let Some(ends) = ends {
+        let days = (ends.timestamp() - now).get_seconds() / 86_400;
+        let date = ends.date();
+        facts.push(match days < SOON {
+            true => Fact::Note(format!(
+                "the token ends on {date}: make a new one before and put it where the config says"
+            )),
+            false => Fact::Fine(format!("the token is good until {date}")),
+        });
+    }
+    facts
 }
 
 async fn of_repositories(
@@ -81,7 +113,7 @@ async fn of_repository(
     client.list::<Issue>("issues.list", path, None).await?;
     if !repository.full_name.is_empty() && !repository.full_name.eq_ignore_ascii_case(name) {
         facts.push(Fact::Note(format!(
-            "{name} is called {} now; write that",
+            "{name} is called {} now; write that under `repositories`",
             repository.full_name
         )));
     }
@@ -89,7 +121,7 @@ async fn of_repository(
         facts.push(Fact::Fine(format!("{name} is public")));
     } else if config.audience == Readers::Everyone {
         facts.push(Fact::Note(format!(
-            "{name} is not public; audience = \"everyone\" shows it to every member"
+            "{name} is not public, and audience = \"everyone\" shows it to every member; take that line out to keep it to its collaborators"
         )));
     } else {
         let url = client.address(&format!("repos/{name}/collaborators"), &[("per_page", "1")])?;
@@ -100,6 +132,12 @@ async fn of_repository(
             ))),
             Err(error) => return Err(error),
         }
+    }
+    let may = &repository.permissions;
+    if !may.is_empty() && may.get("triage").or(may.get("push")) != Some(&true) {
+        facts.push(Fact::Fine(format!(
+            "suggestions in {name} can be comments only; to set labels or owners, give the token's account the role Triage there"
+        )));
     }
     if config.discussions {
         facts.push(of_discussions(client, name).await?);
@@ -118,7 +156,7 @@ async fn of_discussions(client: &Client, name: &str) -> Result<Fact, GithubError
             Fact::Fine(format!("{name}: discussions are read"))
         }
         Ok((_, refused)) => Fact::Note(format!(
-            "{name}: some discussions are kept from the token ({})",
+            "{name}: some discussions are kept from the token ({}); give it the permission Discussions (read), or set discussions = false",
             refused.join(", ")
         )),
         Err(error) if error.is_about_place() => Fact::Note(format!(

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::api::{Client, Comment, GithubError, Happening, Issue, Reaction, User};
-use super::normalize::{MARKER, time};
+use super::normalize::{MARKER, is_by, time};
 use crate::connectors::Tracker;
 use crate::connectors::tracker::{
     Assigned, Receipt, Verdict, VerdictKind, is_plain_key, verdict_in,
@@ -51,10 +51,7 @@ impl Comments {
 
     async fn is_ours(&self, author: Option<&User>) -> Result<bool, GithubError> {
         let own = self.own().await?;
-        Ok(author.is_some_and(|author| match own {
-            Some(own) => author.login == *own,
-            None => author.kind == "Bot",
-        }))
+        Ok(is_by(author, own.as_deref()))
     }
 
     /// Returns our comment with this marker, if there is one. Somebody else's that holds the marker is not ours.

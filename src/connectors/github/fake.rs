@@ -43,6 +43,12 @@ pub struct Hub {
     /// Every call: method, path and query, and whether the answer was "as before".
     pub calls: Vec<(String, bool)>,
     pub url: String,
+    /// Issues that were transferred: where from and where to.
+    pub moved: BTreeMap<String, String>,
+    /// The token's account may only read.
+    pub is_reader: bool,
+    /// Headers that tell of the token.
+    pub told_of_token: Vec<(&'static str, &'static str)>,
     /// When what is written happens.
     pub now: String,
     /// When there is one, only its tokens are good.
@@ -133,6 +139,20 @@ impl Fake {
         id
     }
 
+    /// Moves an issue to another repository, where it has to be already.
+    pub fn transfer(&self, (from, number): (&str, u64), (to, new): (&str, u64)) {
+        let mut hub = self.get();
+        hub.repositories
+            .get_mut(from)
+            .unwrap()
+            .issues
+            .remove(&number);
+        hub.moved.insert(
+            format!("/repos/{from}/issues/{number}"),
+            format!("repos/{to}/issues/{new}"),
+        );
+    }
+
     pub fn fail(&self, part: &'static str, fault: Fault) {
         self.get().faults.add(part, fault);
     }
@@ -188,6 +208,10 @@ async fn answer(
     if let Some(Fault::Cut) = fault {
         return loopback::cut("[{");
     }
+    if let Some(to) = hub.moved.get(uri.path()) {
+        let to = format!("{}{to}", hub.url);
+        return (StatusCode::MOVED_PERMANENTLY, [("location", to)]).into_response();
+    }
     let query = loopback::query_of(&uri);
     let path: Vec<&str> = uri.path().trim_matches('/').split('/').collect();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -208,7 +232,11 @@ async fn answer(
         } else {
             StatusCode::OK
         };
-        return (status, axum::Json(said)).into_response();
+        let mut answer = (status, axum::Json(said)).into_response();
+        for (name, value) in &hub.told_of_token {
+            answer.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        return answer;
     };
     let page: usize = query.get("page").map_or(1, |page| page.parse().unwrap());
     let shown: Vec<&Value> = items.iter().skip((page - 1) * PAGE).take(PAGE).collect();
@@ -298,7 +326,8 @@ impl Hub {
         };
         match rest {
             [] => Some(
-                json!({ "full_name": name, "visibility": repository.visibility, "private": repository.visibility != "public" }),
+                json!({ "full_name": name, "visibility": repository.visibility, "private": repository.visibility != "public",
+                    "permissions": { "pull": true, "triage": !self.is_reader, "push": !self.is_reader } }),
             ),
             ["collaborators"] => Some(match &repository.collaborators {
                 Some(logins) => logins.iter().map(|login| user(login)).collect(),

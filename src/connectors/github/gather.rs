@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use super::api::{Client, Comment, GithubError, Happening, Issue, Listed};
-use super::normalize::{normalize, thread_name, time};
+use super::normalize::{is_marked, normalize, thread_name, time};
 use super::{Cursor, GithubConfig, Page, Readers};
 use crate::connectors::Skipped;
 use crate::connectors::files::{self, bare_event};
@@ -69,6 +70,8 @@ pub struct Gatherer {
     readers: Readers,
     history: SignedDuration,
     run: Option<Run>,
+    /// The login that we write as; asked for when something carries our marker.
+    own: OnceCell<Option<String>>,
     /// Issues that a hook named, by repository.
     hinted: BTreeMap<String, BTreeSet<u64>>,
     /// Discussions that a hook named; `None` when none are read.
@@ -125,6 +128,7 @@ impl Gatherer {
             readers: config.audience,
             history,
             run: None,
+            own: OnceCell::new(),
             hinted: BTreeMap::new(),
             hinted_topics: config.discussions.then(BTreeMap::new),
         }
@@ -397,7 +401,20 @@ impl Gatherer {
         } else {
             Vec::new()
         };
-        let normalized = match normalize(issue, &timeline, &inline, name, &self.id) {
+        let mut bodies = timeline
+            .iter()
+            .map(|happening| happening.body.as_deref())
+            .chain(inline.iter().map(|comment| comment.body.as_deref()));
+        let own = match bodies.any(is_marked) {
+            true => self
+                .own
+                .get_or_try_init(|| self.client.login())
+                .await?
+                .clone(),
+            false => None,
+        };
+        let own = own.as_deref();
+        let normalized = match normalize(issue, &timeline, &inline, name, own, &self.id) {
             Ok(normalized) => normalized,
             Err(reason) => {
                 page.skipped.push(Skipped {

@@ -26,8 +26,21 @@ pub struct Normalized {
     pub people: Vec<Person>,
 }
 
+/// Returns whether a text carries our marker. Anybody can write it, so that alone says nothing.
+pub fn is_marked(body: Option<&str>) -> bool {
+    body.is_some_and(|body| body.contains(MARKER))
+}
+
+/// Returns whether an account is the one that daybrief writes as; any program where that is not known.
+pub fn is_by(author: Option<&User>, own: Option<&str>) -> bool {
+    author.is_some_and(|author| match own {
+        Some(own) => author.login.eq_ignore_ascii_case(own),
+        None => author.kind == "Bot",
+    })
+}
+
 /// Returns an issue as a thread and its events. `repository` is `owner/name`; `timeline` is complete, `inline` are the
-/// comments on lines of a pull request.
+/// comments on lines of a pull request; `own` is the login that daybrief writes as, as far as that is known.
 ///
 /// # Errors
 /// When it has no number or no time.
@@ -36,12 +49,14 @@ pub fn normalize(
     timeline: &[Happening],
     inline: &[Comment],
     repository: &str,
+    own: Option<&str>,
     id: &ConnectorId,
 ) -> Result<Normalized, String> {
     let opened_at = time(&issue.created_at).ok_or("an issue without a time was left out")?;
     let thread_id = ThreadId::new(id, thread_name(repository, issue.number));
     let mut story = Story {
         id,
+        own,
         thread: thread_id.clone(),
         is_pull_request: issue.pull_request.is_some(),
         status: "open".into(),
@@ -149,6 +164,7 @@ pub fn time(text: &str) -> Option<Timestamp> {
 /// What has been told so far, and what stands after it.
 struct Story<'a> {
     id: &'a ConnectorId,
+    own: Option<&'a str>,
     thread: ThreadId,
     is_pull_request: bool,
     status: String,
@@ -277,7 +293,7 @@ impl Story<'_> {
         url: &str,
     ) {
         // What we wrote ourselves is no news.
-        let is_ours = body.is_some_and(|body| body.contains(MARKER));
+        let is_ours = is_marked(body) && is_by(author, self.own);
         let Some(at) = time(at).filter(|_| number > 0 && !is_ours) else {
             return;
         };

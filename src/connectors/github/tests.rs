@@ -18,6 +18,7 @@ use crate::store::{Store, audiences};
 
 mod app;
 mod discussions;
+mod readers;
 mod writing;
 
 struct Here {
@@ -440,109 +441,6 @@ async fn nothing_is_lost_or_doubled_when_github_fails_or_the_process_dies_anywhe
         }
     }
     assert_eq!(here.log(0), calm);
-}
-
-#[tokio::test]
-async fn a_private_repository_is_read_by_its_collaborators_and_otherwise_by_nobody() {
-    let mut here = Here::new().await;
-    here.fake.open(REPO, 1, &on(22, "09:00"), "Ana", "secret");
-    here.sync_at(&on(23, "08:00")).await.unwrap();
-    assert_eq!(here.readers(&format!("{REPO}#1")), "- ana bo");
-    here.fake
-        .get()
-        .repositories
-        .get_mut(REPO)
-        .unwrap()
-        .visibility = "private";
-    here.sync_at(&on(23, "08:05")).await.unwrap();
-    assert_eq!(
-        here.readers(&format!("{REPO}#1")),
-        "ana",
-        "logins have no case"
-    );
-    here.fake
-        .get()
-        .repositories
-        .get_mut(REPO)
-        .unwrap()
-        .collaborators = None;
-    let synced = here.sync_at(&on(23, "08:10")).await.unwrap();
-    assert_eq!(here.readers(&format!("{REPO}#1")), "");
-    assert!(
-        synced.skipped[0].reason.contains("audience = \"everyone\""),
-        "{:?}",
-        synced.skipped
-    );
-    (here.more, here.source) = ("audience = \"everyone\"".into(), None);
-    here.sync_at(&on(23, "08:15")).await.unwrap();
-    assert_eq!(here.readers(&format!("{REPO}#1")), "- ana bo");
-}
-
-#[tokio::test]
-async fn a_repository_or_issue_that_cannot_be_seen_stops_no_other() {
-    let mut here = Here::new().await;
-    here.more = format!("repositories = [\"team/nowhere\", \"{REPO}\"]");
-    here.fake.open(REPO, 1, &on(22, "09:00"), "Ana", "one");
-    here.fake.open(REPO, 2, &on(22, "09:00"), "Ana", "two");
-    here.fake
-        .fail("/issues/1/timeline", Fault::Status(410, "x", "y"));
-    let synced = here.sync_at(&on(23, "08:00")).await.unwrap();
-    let skipped: Vec<String> = synced
-        .skipped
-        .iter()
-        .map(|skip| format!("{}: {}", skip.at, skip.reason))
-        .collect();
-    assert!(
-        skipped[0].starts_with("team/nowhere: team/nowhere is not there"),
-        "{skipped:?}"
-    );
-    assert!(
-        skipped[1].starts_with("team/parser#1: it was listed and is gone"),
-        "{skipped:?}"
-    );
-    assert_eq!(here.log(0), ["opened #2 ana: body of two"]);
-
-    here.fake.fail("/repos/", Fault::Status(401, "x", "y"));
-    let error = format!("{:#}", here.sync_at(&on(23, "08:05")).await.unwrap_err());
-    assert!(
-        error.contains("does not accept the token") && !error.contains("geheim"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn check_says_what_the_token_may_see_and_what_to_do() {
-    let mut here = Here::new().await;
-    here.more = format!("repositories = [\"{REPO}\", \"team/secret\", \"team/nowhere\"]");
-    here.fake.repository("team/secret", "private");
-    here.fake
-        .get()
-        .repositories
-        .get_mut("team/secret")
-        .unwrap()
-        .collaborators = None;
-    here.clock.move_to(Timestamp::now());
-    let facts: Vec<String> = here
-        .check()
-        .await
-        .iter()
-        .map(|fact| match fact {
-            Fact::Fine(says) => format!("+ {says}"),
-            Fact::Note(says) => format!("! {}", says.split([',', ':']).next().unwrap()),
-        })
-        .collect();
-    assert_eq!(
-        facts,
-        [
-            "+ reads as daybrief",
-            "+ 4990 of 5000 calls left this hour",
-            "+ team/parser is public",
-            "+ team/parser has no discussions",
-            "! the token may not list the collaborators of team/secret",
-            "+ team/secret has no discussions",
-            "! team/nowhere is not there",
-        ]
-    );
 }
 
 #[test]

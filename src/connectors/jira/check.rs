@@ -55,7 +55,20 @@ struct Projects {
 /// Asks Jira who the token is and what it sees of each project.
 pub async fn check(config: &JiraConfig, client: &Client, http: &Http) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
-    let answer = client.answer("myself", "myself", &[]).await?;
+    let answer = match client.answer("myself", "myself", &[]).await {
+        // Every Jira knows who asks; where that is not there, it is another edition or no Jira at all.
+        Err(JiraError::Missing { .. }) => {
+            let (version, other) = match client.deployment {
+                Deployment::Cloud => ("3", "data-center"),
+                Deployment::DataCenter => ("2", "cloud"),
+            };
+            return Ok(vec![Fact::Note(format!(
+                "nothing answers under {}/rest/api/{version}: check `site`, and write deployment = \"{other}\" if it is of that edition",
+                config.site.trim_end_matches('/')
+            ))]);
+        }
+        other => other?,
+    };
     let me: User = answer.json("myself")?;
     facts.push(Fact::Fine(format!("reads as {}", me.display_name)));
     if let Some(skew) = answer.clock_skew_secs(http.clock().now())
@@ -63,7 +76,7 @@ pub async fn check(config: &JiraConfig, client: &Client, http: &Http) -> Result<
     {
         let side = if skew > 0 { "behind" } else { "ahead of" };
         facts.push(Fact::Note(format!(
-            "this machine's clock is {} s {side} Jira's; set it, or mornings come at the wrong time",
+            "this machine's clock is {} s {side} Jira's, so mornings come at the wrong time: let it follow a time server (`timedatectl set-ntp true`)",
             skew.abs()
         )));
     }
@@ -96,13 +109,12 @@ pub async fn check(config: &JiraConfig, client: &Client, http: &Http) -> Result<
         facts.push(Fact::Fine("may list users and groups".into()));
     } else {
         facts.push(Fact::Note(
-            "may not list users and groups (\"Browse users and groups\"): issues with a security level are shown to their reporter and owner only, comments kept to a group to their author".into(),
+            "may not list users and groups (\"Browse users and groups\"): issues with a security level are shown to their reporter and owner only, comments kept to a group to their author; grant it under System, Global permissions".into(),
         ));
     }
     if config.audience == Readers::Everyone {
         facts.push(Fact::Note(
-            "audience = \"everyone\" shows every issue without a security level to every member"
-                .into(),
+            "audience = \"everyone\" shows every issue without a security level to every member; take that line out to keep issues to those who take part".into(),
         ));
     }
     Ok(facts)
@@ -164,7 +176,7 @@ async fn of_project(client: &Client, project: &Project) -> Result<Vec<Fact>, Jir
     for (key, name, lost) in PERMISSIONS {
         if !have.contains(key) {
             facts.push(Fact::Note(format!(
-                "project {}: without the permission \"{name}\" {lost}",
+                "project {}: without the permission \"{name}\" {lost}; grant it to the token's account under Project settings, Permissions",
                 project.key
             )));
         }

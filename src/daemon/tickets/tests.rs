@@ -39,6 +39,8 @@ trait Board {
     fn delete(&self, number: u64);
     /// An owner gives a ticket back.
     fn give_back(&self, number: u64, at: &str, by: &str);
+    /// A stranger writes a comment with our mark, as far as the tracker lets them.
+    fn forge(&self, number: u64, at: &str);
     /// The answers to the next comment, label and owner of the new ticket are lost.
     fn lose_answers(&self);
     /// The next labels of a ticket are refused.
@@ -123,6 +125,14 @@ impl Board for github::fake::Fake {
         let mut hub = self.get();
         let issues = &mut hub.repositories.get_mut(REPO).unwrap().issues;
         issues.get_mut(&number).unwrap().fields["assignees"] = json!([]);
+    }
+
+    fn forge(&self, number: u64, at: &str) {
+        let text = "<!-- daybrief:suggestion -->\nMallory knows best.\n\n/take";
+        self.comment(REPO, number, at, "mallory", text);
+        let mut hub = self.get();
+        let issues = &mut hub.repositories.get_mut(REPO).unwrap().issues;
+        issues.get_mut(&number).unwrap().fields["body"] = json!(text);
     }
 
     fn lose_answers(&self) {
@@ -226,6 +236,13 @@ impl Board for jira::fake::Fake {
         let values = [json!(key), json!(by), Value::Null, Value::Null];
         self.change(number, at, by, "assignee", values);
         self.issue(number, |issue| issue.fields["assignee"] = Value::Null);
+    }
+
+    fn forge(&self, number: u64, at: &str) {
+        let property = json!({ "key": "daybrief", "value": { "key": "suggestion" } });
+        let more = json!({ "properties": [property] });
+        let text = "Mallory knows best.\n\n/take";
+        self.comment(number, at, "mallory", text, more);
     }
 
     fn lose_answers(&self) {

@@ -68,11 +68,12 @@ async fn a_comment_of_ours_is_edited_instead_of_repeated_whatever_is_lost() {
     );
 
     here.sync_at(&on(23, "08:00")).await.unwrap();
-    let ours = here
-        .log(0)
-        .into_iter()
-        .filter(|line| line.contains("daybrief:"));
-    assert_eq!(ours.count(), 0, "and what we wrote is no news");
+    let log = here.log(0).join("\n");
+    assert!(!log.contains("Bo does"), "what we wrote is no news: {log}");
+    assert!(
+        log.contains("not ours"),
+        "and a mark hides nobody's words: {log}"
+    );
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
             .iter()
             .map(|fact| match fact {
                 Fact::Fine(says) => format!("+ {says}"),
-                Fact::Note(says) => format!("! {}", says.split([';', '(']).next().unwrap().trim()),
+                Fact::Note(says) => format!("! {says}"),
             })
             .collect();
         let edition = if is_cloud { "Cloud" } else { "Data Center" };
@@ -201,11 +201,11 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
             [
                 "+ reads as daybrief Real".to_owned(),
                 format!("+ Jira {edition} 1001.0.0"),
-                "! project HID is not there or hidden from the token's account".to_owned(),
+                "! project HID is not there or hidden from the token's account; check the key, or give the account the permission \"Browse projects\" there".to_owned(),
                 "+ project CORE is read".to_owned(),
-                "! project CORE: without the permission \"Assign issues\" nobody can be made the owner of an issue".to_owned(),
-                "! may not list users and groups".to_owned(),
-                "! audience = \"everyone\" shows every issue without a security level to every member".to_owned(),
+                "! project CORE: without the permission \"Assign issues\" nobody can be made the owner of an issue; grant it to the token's account under Project settings, Permissions".to_owned(),
+                "! may not list users and groups (\"Browse users and groups\"): issues with a security level are shown to their reporter and owner only, comments kept to a group to their author; grant it under System, Global permissions".to_owned(),
+                "! audience = \"everyone\" shows every issue without a security level to every member; take that line out to keep issues to those who take part".to_owned(),
             ]
         );
         here.clock.move_to("2036-01-01T00:00:00Z".parse().unwrap());
@@ -213,7 +213,27 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
             .config()
             .check(&"jira".into(), here.dir.path(), &here.http)
             .await;
-        let is_skewed = |fact: &Fact| matches!(fact, Fact::Note(says) if says.contains("clock"));
+        let is_skewed = |fact: &Fact| matches!(fact, Fact::Note(says) if says.contains("clock") && says.ends_with("(`timedatectl set-ntp true`)"));
         assert!(checked.unwrap().iter().any(is_skewed));
+
+        here.fake.fail("/myself", Fault::Status(401, "x", "y"));
+        let check = async || {
+            here.config()
+                .check(&"jira".into(), here.dir.path(), &here.http)
+                .await
+        };
+        let error = format!("{:#}", check().await.unwrap_err());
+        assert!(
+            error.contains("make a new one, put it where the config says"),
+            "{error}"
+        );
+        here.fake.fail("/myself", Fault::Status(404, "x", "y"));
+        let facts = check().await.unwrap();
+        let other = if is_cloud { "data-center" } else { "cloud" };
+        let step = format!("write deployment = \"{other}\" if it is of that edition");
+        assert!(
+            matches!(&facts[..], [Fact::Note(says)] if says.ends_with(&step)),
+            "{facts:?}"
+        );
     }
 }

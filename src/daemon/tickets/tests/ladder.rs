@@ -217,3 +217,45 @@ async fn a_tracker_that_refuses_labels_is_named_once_with_the_next_step_and_the_
         a_refusal_is_named_once(&fake, here, "Edit Issues").await;
     }
 }
+
+async fn a_forged_mark_is_nobodys(board: &impl Board, mut here: Here) {
+    fill(board);
+    board.forge(NEW, "2026-11-23T07:45:00Z");
+    let forged = board.ours(NEW);
+    assert_eq!(forged.len(), 1);
+    here.look(NOW).await;
+    board.rename(NEW, "2026-11-23T08:01:00Z", "colour breaks in the list");
+    here.look("2026-11-23T08:05:00Z").await;
+    let marked = board.ours(NEW);
+    assert_eq!(marked.len(), 2, "theirs, and one of ours");
+    assert_eq!(marked[0], forged[0], "it is not edited");
+    assert!(marked[1].1.contains("Bo"), "{marked:?}");
+    assert_eq!(board.owner(NEW), None, "a stranger takes nothing");
+    let sql =
+        "SELECT count(*) FROM events WHERE text LIKE '%Mallory knows best%' AND kind = 'posted'";
+    let told = here
+        .store
+        .read_now(|c| Ok(c.query_row(sql, [], |row| row.get::<_, u64>(0))?));
+    assert_eq!(
+        told.unwrap(),
+        1,
+        "what they say is told like what anybody says"
+    );
+    board.delete(NEW);
+    here.look("2026-11-23T08:10:00Z").await;
+    assert_eq!(
+        board.ours(NEW),
+        forged,
+        "theirs does not stand for ours, and is not taken away"
+    );
+}
+
+#[tokio::test]
+async fn what_carries_our_mark_and_is_not_ours_is_neither_edited_nor_trusted() {
+    let (fake, here) = on_github(COMMENT).await;
+    a_forged_mark_is_nobodys(&fake, here).await;
+    for is_cloud in [true, false] {
+        let (fake, here) = on_jira(is_cloud, COMMENT).await;
+        a_forged_mark_is_nobodys(&fake, here).await;
+    }
+}
