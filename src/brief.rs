@@ -28,6 +28,7 @@ pub mod rank;
 pub mod render;
 pub mod replay;
 pub mod select;
+pub mod standing;
 pub mod steer;
 mod suggested;
 pub mod summarize;

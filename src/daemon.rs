@@ -34,6 +34,7 @@ use crate::server::{self, ServerConfig};
 use crate::sinks::ChatSink;
 use crate::store::{Store, deliveries, has_no_room, set_meta};
 
+mod awaited;
 pub mod desk;
 pub mod health;
 mod hearing;
@@ -42,6 +43,8 @@ pub mod joining;
 mod keeping;
 mod mornings;
 mod reading;
+#[cfg(test)]
+mod team;
 pub mod tickets;
 
 pub use keeping::expire_all;
@@ -355,6 +358,9 @@ impl<S: ChatSink + Clone> Daemon<S> {
                 done = self.sync(limit, which) => done?,
             }
             self.look_at_tickets(now, due.is_empty()).await?;
+            if due.is_empty() {
+                self.show_answers(now).await?;
+            }
             let has_time = due.is_empty()
                 && self
                     .next_start(now)

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
 use crate::brief::render::{self, Screen};
+use crate::brief::standing::Standing;
 use crate::config::{Config, SinkConfig};
 use crate::connectors::ConnectorConfig;
 use crate::connectors::slack::dm::Dm;
@@ -82,6 +83,21 @@ pub trait ChatSink: Send + Sync {
     /// Returns whether what its reader says there is heard only by asking: nothing pushes it.
     fn is_to_be_asked(&self) -> bool {
         false
+    }
+
+    /// Shows in a message that was sent how things stand now; `place` is where it is, as the sink named it. A sink that shows
+    /// nothing of it has nothing to do.
+    ///
+    /// # Errors
+    /// When the sink cannot be reached now.
+    fn show(
+        &self,
+        place: &str,
+        key: &str,
+        now: &Standing,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (place, key, now);
+        async { Ok(()) }
     }
 
     /// Answers the reader in a few words, once a key; a sink that hears nothing has nothing to answer.
@@ -209,6 +225,14 @@ impl ChatSink for Sink {
     fn is_to_be_asked(&self) -> bool {
         // Where buttons are heard, words and thumbs are too.
         matches!(self, Sink::Slack(dm) if !dm.has_buttons())
+    }
+
+    async fn show(&self, place: &str, key: &str, now: &Standing) -> Result<()> {
+        if let Sink::Slack(dm) = self {
+            let revised = |message| render::slack::as_it_stands(message, key, now);
+            dm.revise(place, revised).await?;
+        }
+        Ok(())
     }
 
     async fn say(&self, key: &str, text: &str) -> Result<()> {

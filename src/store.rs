@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 pub mod asks;
 pub mod audiences;
+pub mod awaited;
 pub mod closeness;
 pub mod deliveries;
 pub mod events;
@@ -33,7 +34,7 @@ pub mod tickets;
 pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
@@ -48,6 +49,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("store/0012_joiners.sql"),
     include_str!("store/0013_labels.sql"),
     include_str!("store/0014_gone.sql"),
+    include_str!("store/0015_awaited.sql"),
 ];
 
 /// The name of the database within the data folder.

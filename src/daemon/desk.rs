@@ -32,18 +32,19 @@ use crate::ask::Answering;
 use crate::brief::hear::hear_all;
 use crate::brief::offers::{Reader, offer_of, ticket_of};
 use crate::brief::render::slack::{self, Pressed, WHY};
+use crate::brief::standing::{Standing, standing};
 use crate::brief::steer;
 use crate::clock::Clock;
 use crate::connectors::Tracker;
 use crate::connectors::slack::api::Client;
-use crate::connectors::slack::dm::Dm;
+use crate::connectors::slack::dm::{Dm, place_of};
 use crate::connectors::slack::push::{Click, Push};
 use crate::connectors::slack::socket::{BackOff, listen};
 use crate::connectors::tracker::AnyTracker;
-use crate::model::suggestion::Offer;
 use crate::model::{ConnectorId, Handle, Member, Verdict};
 use crate::roster::Roster;
 use crate::sinks::Sink;
+use crate::store::awaited::{self, Awaited};
 use crate::store::postings::{self, Kind, Posting, State};
 use crate::store::{Store, steering};
 use crate::triage::post;
@@ -335,18 +336,8 @@ impl<T: Tracker> Desk<T> {
             return Ok(());
         }
         info!(member = %member.id, line, "{} said {} of line {line} of {date}", member.id, verdict.as_str());
-        // What the message shows is made from what is stored, so the order of clicks cannot undo a mark.
-        let rows = slack::rows_of(&click.message);
-        let id = member.id.clone();
-        let states = self
-            .store
-            .read(move |c| {
-                rows.into_iter()
-                    .map(|row| Ok((row, steer::said_of(c, &id, date, row)?)))
-                    .collect::<Result<Vec<_>>>()
-            })
-            .await?;
-        let message = slack::with_marks(click.message, &click.key, &states);
+        let (_, stands) = self.stands(&member, date, String::new()).await?;
+        let message = slack::as_it_stands(click.message, &click.key, &stands);
         dm.update(&click.channel, &message)
             .await
             .context("the mark of what was said")?;
@@ -367,6 +358,8 @@ impl<T: Tracker> Desk<T> {
         };
         let now = self.clock.now();
         let (to, roster, taps) = (member.clone(), self.everybody(), self.taps.clone());
+        let place = place_of(&click.channel, &click.message);
+        let said_at = place.clone();
         let pressed = self
             .store
             .write(move |c| {
@@ -375,7 +368,19 @@ impl<T: Tracker> Desk<T> {
                     roster: &roster,
                     taps: &taps,
                 };
-                take_press(c, reader, date, at, &pressed, now)
+                let taken = take_press(c, reader, date, at, &pressed, now)?;
+                let posting = taken.as_ref().and_then(|taken| taken.posting.as_ref());
+                if let Some(posting) = posting {
+                    // Whatever comes between, the message says in the end what became of the ticket.
+                    let waiting = Awaited {
+                        place: said_at,
+                        member: to.id.clone(),
+                        date,
+                        tickets: vec![(posting.connector.clone(), posting.ticket.clone())],
+                    };
+                    awaited::put(c, &waiting, now)?;
+                }
+                Ok(taken)
             })
             .await?;
         let Some(Taken {
@@ -402,38 +407,38 @@ impl<T: Tracker> Desk<T> {
             // What the tracker says of it now, and who is suggested next, is soon known.
             self.hints.give(&connector, None);
         }
-        let places = slack::places_of(&click.message);
-        let offers = self.offers(member, date, places).await?;
-        let message = slack::with_offers(click.message, &click.key, &offers);
+        let (answered, stands) = self.stands(member, date, place).await?;
+        let message = slack::as_it_stands(click.message, &click.key, &stands);
         dm.update(&click.channel, &message)
             .await
-            .context("what became of a ticket")
+            .context("what became of a ticket")?;
+        if let Some(answered) = answered {
+            let settle = move |c: &Connection| awaited::settle(c, &answered, now);
+            self.store.write(settle).await?;
+        }
+        Ok(())
     }
 
-    /// Returns what there is to press now at places of a member's briefing.
-    async fn offers(
+    /// Returns what the messages of a member's briefing are to show now, and what the one at `place` waits for no more.
+    async fn stands(
         &self,
         member: &Member,
         date: civil::Date,
-        places: Vec<(usize, usize)>,
-    ) -> Result<Vec<Offer>> {
+        place: String,
+    ) -> Result<(Option<Awaited>, Standing)> {
         let (to, roster, taps) = (member.clone(), self.everybody(), self.taps.clone());
-        let offers = move |c: &Connection| {
+        let stands = move |c: &Connection| {
             let reader = Reader {
                 member: &to,
                 roster: &roster,
                 taps: &taps,
             };
-            let mut offers = Vec::new();
-            for at in places {
-                let item = steer::line_of(c, &to.id, date, at.0)?;
-                if let Some(ticket) = item.as_ref().and_then(|item| ticket_of(item, at.1)) {
-                    offers.extend(offer_of(c, at, ticket, reader)?);
-                }
-            }
-            Ok(offers)
+            // In this order: what is answered in between is shown now and once more, never not at all.
+            let mut answered = awaited::answered(c)?.into_iter();
+            let answered = answered.find(|answered| answered.place == place);
+            Ok((answered, standing(c, date, reader)?))
         };
-        self.store.read(offers).await
+        self.store.read(stands).await
     }
 }
 

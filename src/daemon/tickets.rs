@@ -29,6 +29,9 @@ pub struct Tickets {
     taps: BTreeSet<ConnectorId>,
     admin: Option<MemberId>,
     target: f32,
+    /// A tracker that only tests have.
+    #[cfg(test)]
+    board: Option<crate::triage::post::board::Board>,
 }
 
 impl Tickets {
@@ -45,6 +48,8 @@ impl Tickets {
                 .collect(),
             rest: Some(watch),
             trackers,
+            #[cfg(test)]
+            board: None,
         }
     }
 
@@ -53,11 +58,16 @@ impl Tickets {
         &self.taps
     }
 
-    /// Lets people's word change an owner at a tracker that only a test has.
+    /// Returns the same with a tracker that only tests have, at which people's word changes an owner.
     #[cfg(test)]
     #[must_use]
-    pub(super) fn tapping(mut self, at: &str) -> Tickets {
+    pub(super) fn with_board(
+        mut self,
+        at: &str,
+        board: crate::triage::post::board::Board,
+    ) -> Tickets {
         self.taps.insert(at.into());
+        self.board = Some(board);
         self
     }
 
@@ -141,6 +151,10 @@ impl Tickets {
             }
         }
         let tracker_of = |id: &ConnectorId| self.trackers.get(id).cloned();
+        #[cfg(test)]
+        if let Some(board) = &self.board {
+            post::post_due(store, |_| Some(board.clone()), now).await?;
+        }
         post::post_due(store, tracker_of, now).await?;
         Ok(())
     }

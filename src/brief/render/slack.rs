@@ -11,6 +11,7 @@ use super::links::web_address;
 use super::names::{chip, chips, title_of};
 use super::{parts, phrases, plain};
 use crate::ask::Answer;
+use crate::brief::standing::Standing;
 use crate::brief::steer::Said;
 use crate::brief::words::ABOUT;
 use crate::connectors::slack::dm::Post;
@@ -21,9 +22,9 @@ mod buttons;
 mod fit;
 mod offers;
 
-pub use buttons::{WHY, buttons, line_of_id, rows_of, with_marks};
+pub use buttons::{WHY, buttons, line_of_id};
 use fit::into_messages;
-pub use offers::{Pressed, offer, place_of_id, places_of, with_offers};
+pub use offers::{Pressed, offer, place_of_id};
 
 /// The most characters of a message. Slack takes some 13,200 of them in all blocks together.
 pub const MAX_CHARS: usize = 12_000;
@@ -132,6 +133,13 @@ pub fn slack_with_buttons(
         briefing.headline.clone()
     };
     into_messages(blocks, &escape(&notice))
+}
+
+/// Returns a message that was sent as it is to stand now. What it shows is made from what is stored, so that the order of
+/// presses, or one on an old picture of it, undoes nothing.
+pub fn as_it_stands(message: Value, key: &str, now: &Standing) -> Value {
+    let message = buttons::with_marks(message, key, &now.said);
+    offers::with_offers(message, key, &now.offers)
 }
 
 /// Says what this is, what it reads, who sees it and how to stop it.

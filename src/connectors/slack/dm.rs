@@ -17,12 +17,30 @@ use crate::connectors::slack_export::lists::Lists;
 use crate::connectors::slack_export::markup::to_markdown;
 use crate::model::{ConnectorId, Heard, Verdict, Word};
 
+/// Returns where a message is, for [`Dm::revise`]: `D…:ts`, and the root of the thread that it stands in.
+pub fn place_of(channel: &str, message: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (ts, root) = (text(&message["ts"]), text(&message["thread_ts"]));
+    match root.is_empty() || root == ts {
+        true => format!("{channel}:{ts}"),
+        false => format!("{channel}:{ts}:{root}"),
+    }
+}
+
 /// The type of our metadata, by which our messages are told from others in the conversation.
 const EVENT_TYPE: &str = "daybrief_briefing";
 /// The type of what we say besides briefings.
 const ANSWER_TYPE: &str = "daybrief_answer";
 /// How far back a message is looked for; no briefing is tried for longer than a day.
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(72);
+/// What Slack says of a message that is not there any more, or not ours to edit.
+const GONE: [&str; 5] = [
+    "message_not_found",
+    "thread_not_found",
+    "channel_not_found",
+    "cant_update_message",
+    "edit_window_closed",
+];
 /// How many messages are looked through.
 const LOOKED_AT: &str = "100";
 
@@ -184,6 +202,60 @@ impl Dm {
         }
         let _: Sent = self.client.repeat("chat.update", &body).await?;
         Ok(())
+    }
+
+    /// Edits a message of ours that was sent earlier, from what it is at this moment; one that is gone is left alone.
+    ///
+    /// # Errors
+    /// When Slack cannot be reached or refuses.
+    pub async fn revise(
+        &self,
+        place: &str,
+        revised: impl FnOnce(Value) -> Value + Send,
+    ) -> Result<(), SlackError> {
+        let mut parts = place.splitn(3, ':');
+        let mut next = || parts.next().unwrap_or_default();
+        let (channel, ts, root) = (next(), next(), next());
+        let done = async {
+            let Some(message) = self.message_at(channel, ts, root).await? else {
+                return Ok(());
+            };
+            let now = revised(message.clone());
+            if now == message {
+                return Ok(());
+            }
+            self.update(channel, &now).await
+        };
+        match done.await {
+            Err(error) if GONE.contains(&error.word()) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Returns a message of the conversation, or of a thread in it.
+    async fn message_at(
+        &self,
+        channel: &str,
+        ts: &str,
+        root: &str,
+    ) -> Result<Option<Value>, SlackError> {
+        let mut parameters = vec![
+            ("channel", channel),
+            ("oldest", ts),
+            ("latest", ts),
+            ("inclusive", "true"),
+            ("limit", "10"),
+            ("include_all_metadata", "true"),
+        ];
+        let method = if root.is_empty() {
+            "conversations.history"
+        } else {
+            parameters.push(("ts", root));
+            "conversations.replies"
+        };
+        let history: History = self.client.read(method, &parameters).await?;
+        let mut messages = history.messages.into_iter();
+        Ok(messages.find(|message| message["ts"] == ts))
     }
 
     /// Returns whether the person never had a briefing here.

@@ -536,14 +536,7 @@ impl Workspace {
     }
 
     fn history(&self, channel: &Channel, parameters: &BTreeMap<String, String>) -> Value {
-        let is_within = |ts: &str| {
-            parameters
-                .get("oldest")
-                .is_none_or(|oldest| ts > oldest.as_str())
-                && parameters
-                    .get("latest")
-                    .is_none_or(|latest| ts < latest.as_str())
-        };
+        let is_within = |ts: &str| is_within(ts, parameters);
         let is_top = |message: &Value| {
             message["thread_ts"].is_null()
                 || message["thread_ts"] == message["ts"]
@@ -565,9 +558,8 @@ impl Workspace {
         if !channel.messages.contains_key(root) {
             return json!({ "ok": false, "error": "thread_not_found" });
         }
-        let oldest = parameters.get("oldest").map_or("", String::as_str);
         let replies = channel.replies.get(root).into_iter().flatten();
-        let replies = replies.filter(|ts| ts.as_str() > oldest);
+        let replies = replies.filter(|ts| is_within(ts, parameters));
         let mut replies = replies.map(|ts| channel.messages[ts].clone());
         let mut messages = vec![channel.counted(root)];
         messages.extend(replies.by_ref().take(self.limit(parameters)));
@@ -606,6 +598,18 @@ impl Workspace {
         channel.insert(ts.clone(), message);
         json!({ "ok": true, "channel": id, "ts": ts })
     }
+}
+
+/// Returns whether a message is in the span that is asked for, whose ends belong to it only when that is said.
+fn is_within(ts: &str, parameters: &BTreeMap<String, String>) -> bool {
+    let is_inclusive = parameters.get("inclusive").is_some_and(|is| is == "true");
+    let is_end = |name: &str| parameters.get(name).is_some_and(|end| end == ts);
+    if is_end("oldest") || is_end("latest") {
+        return is_inclusive;
+    }
+    let (oldest, latest) = (parameters.get("oldest"), parameters.get("latest"));
+    oldest.is_none_or(|oldest| ts > oldest.as_str())
+        && latest.is_none_or(|latest| ts < latest.as_str())
 }
 
 /// Returns how many characters a reader sees, which is what Slack's undocumented limit counts.

@@ -59,14 +59,8 @@ fn line_of_row(block: &Value) -> Option<usize> {
     (block["type"] == "actions").then(|| line_of_id(block["block_id"].as_str()?))?
 }
 
-/// Returns the lines of a message that have buttons.
-pub fn rows_of(message: &Value) -> Vec<usize> {
-    let blocks = message["blocks"].as_array().into_iter().flatten();
-    blocks.filter_map(line_of_row).collect()
-}
-
 /// Returns a message with its buttons as they stand after what its reader said of each line.
-pub fn with_marks(mut message: Value, key: &str, said: &[(usize, Said)]) -> Value {
+pub(super) fn with_marks(mut message: Value, key: &str, said: &[(usize, Said)]) -> Value {
     for block in message["blocks"].as_array_mut().into_iter().flatten() {
         let Some(line) = line_of_row(block) else {
             continue;

@@ -84,17 +84,8 @@ pub fn place_of_id(id: &str) -> Option<(usize, usize)> {
     Some((line.parse().ok()?, number.parse().ok()?))
 }
 
-/// Returns the places of the tickets that a message has rows for.
-pub fn places_of(message: &Value) -> Vec<(usize, usize)> {
-    let blocks = message["blocks"].as_array().into_iter().flatten();
-    let ids = blocks.filter_map(|one| one["block_id"].as_str());
-    let mut places: Vec<(usize, usize)> = ids.filter_map(place_of_id).collect();
-    places.dedup();
-    places
-}
-
 /// Returns a message with the rows of its tickets as they stand now; a ticket that `offers` does not have loses its row.
-pub fn with_offers(mut message: Value, key: &str, offers: &[Offer]) -> Value {
+pub(super) fn with_offers(mut message: Value, key: &str, offers: &[Offer]) -> Value {
     let Some(blocks) = message["blocks"].as_array_mut() else {
         return message;
     };
