@@ -32,6 +32,7 @@ use crate::roster::Roster;
 use crate::schedule;
 use crate::server::{self, ServerConfig};
 use crate::sinks::ChatSink;
+use crate::store::questions::begin as questions_since;
 use crate::store::{Store, deliveries, has_no_room, set_meta};
 
 mod awaited;
@@ -42,6 +43,7 @@ pub mod hints;
 pub mod joining;
 mod keeping;
 mod mornings;
+mod questions;
 mod reading;
 #[cfg(test)]
 mod team;
@@ -52,6 +54,7 @@ pub use keeping::expire_all;
 use health::Health;
 use hints::{Hints, Objects};
 use joining::Following;
+use questions::Questions;
 use tickets::Tickets;
 
 /// How long a briefing waits for one last look at the sources.
@@ -137,7 +140,11 @@ pub struct Daemon<S> {
     hints: Hints,
     /// What is wrong with a source, so that it is logged once.
     troubles: BTreeMap<ConnectorId, Trouble>,
-    /// Whose words were last asked for where nothing pushes them.
+    /// Whether it is known since when we are there to be asked.
+    is_asked: bool,
+    /// What answers those who ask us something.
+    questions: Questions,
+    /// Whose words were last asked for.
     heard_last: Option<MemberId>,
     /// The last date that needs nothing more, by member; the outbox knows too, but is slower to ask.
     settled: BTreeMap<MemberId, civil::Date>,
@@ -175,14 +182,22 @@ struct Trouble {
 impl<S: ChatSink + Clone> Daemon<S> {
     /// Puts a daemon together; nothing runs yet.
     pub fn new(parts: Parts<S>, clock: Clock, token: CancellationToken) -> Daemon<S> {
+        let (index, llm) = (Arc::new(parts.index), parts.llm);
+        let everybody = watch::Sender::new(Arc::new(parts.roster.clone()));
+        let answering = Answering {
+            index: index.clone(),
+            roster: everybody.subscribe(),
+            llm: llm.clone(),
+        };
         Daemon {
+            questions: Questions::with(answering, parts.store.clone()),
             connectors: parts.connectors,
             base: parts.base,
             http: parts.http,
             sources: BTreeMap::new(),
             store: parts.store,
-            index: Arc::new(parts.index),
-            everybody: watch::Sender::new(Arc::new(parts.roster.clone())),
+            index,
+            everybody,
             roster: parts.roster,
             sinks: parts.sinks,
             style: parts.style,
@@ -194,13 +209,14 @@ impl<S: ChatSink + Clone> Daemon<S> {
             expired_at: None,
             health: Health::default(),
             tickets: parts.tickets,
-            llm: parts.llm,
+            llm,
             clock,
             token,
             synced_at: None,
             read_at: None,
             hints: Hints::default(),
             troubles: BTreeMap::new(),
+            is_asked: false,
             heard_last: None,
             settled: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -327,6 +343,9 @@ impl<S: ChatSink + Clone> Daemon<S> {
     /// When the store fails. A source, a sink or a member that fails is noted, and the rest goes on.
     pub async fn step(&mut self) -> Result<Timestamp> {
         let now = self.clock.now();
+        if !std::mem::replace(&mut self.is_asked, true) {
+            self.store.write(move |c| questions_since(c, now)).await?;
+        }
         close_earlier(
             &self.delivering(&[]),
             |member| self.sinks.get(&member.id).cloned(),

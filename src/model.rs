@@ -19,7 +19,7 @@ pub use briefing::{
     Waiting, Wording,
 };
 pub use daybrief_index::{AudienceId, Seq};
-pub use feedback::{Heard, Verdict, Word};
+pub use feedback::{Heard, Inquiry, Verdict, Word};
 pub use names::{ConnectorId, EventId, Handle, MemberId, SpaceId, TeamId, ThreadId};
 
 /// When we learned of an event. Only [`Seq`] is monotone; this is for windows.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 
+use crate::ask::Answer;
 use crate::brief::render::{self, Screen};
 use crate::brief::standing::Standing;
 use crate::config::{Config, SinkConfig};
@@ -80,7 +81,22 @@ pub trait ChatSink: Send + Sync {
         async { Ok(Heard::default()) }
     }
 
-    /// Returns whether what its reader says there is heard only by asking: nothing pushes it.
+    /// Answers what the reader asked, once a key; a sink that hears nothing has nothing to answer.
+    ///
+    /// # Errors
+    /// When the sink refused it.
+    fn answer(
+        &self,
+        key: &str,
+        found: &Answer,
+        to: &Member,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (key, found, to, now);
+        async { Ok(()) }
+    }
+
+    /// Returns whether its reader may say something there that is heard by asking; what pushes may have missed it.
     fn is_to_be_asked(&self) -> bool {
         false
     }
@@ -223,8 +239,14 @@ impl ChatSink for Sink {
     }
 
     fn is_to_be_asked(&self) -> bool {
-        // Where buttons are heard, words and thumbs are too.
-        matches!(self, Sink::Slack(dm) if !dm.has_buttons())
+        matches!(self, Sink::Slack(_))
+    }
+
+    async fn answer(&self, key: &str, found: &Answer, to: &Member, now: Timestamp) -> Result<()> {
+        if let Sink::Slack(dm) = self {
+            dm.say(key, &render::slack::answer(found, to, now)).await?;
+        }
+        Ok(())
     }
 
     async fn show(&self, place: &str, key: &str, now: &Standing) -> Result<()> {

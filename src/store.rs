@@ -25,6 +25,7 @@ pub mod people;
 pub mod postings;
 pub mod presses;
 pub mod progress;
+pub mod questions;
 pub mod quoted;
 pub mod retention;
 pub mod rows;
@@ -34,7 +35,7 @@ pub mod tickets;
 pub mod words;
 
 /// The schema, one file a step. A file that has been released never changes.
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("store/0001_log.sql"),
     include_str!("store/0002_deliveries.sql"),
     include_str!("store/0003_hooks.sql"),
@@ -50,6 +51,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("store/0013_labels.sql"),
     include_str!("store/0014_gone.sql"),
     include_str!("store/0015_awaited.sql"),
+    include_str!("store/0016_questions.sql"),
 ];
 
 /// The name of the database within the data folder.

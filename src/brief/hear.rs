@@ -1,4 +1,4 @@
-//! What readers say where their briefings arrive: 👍 and 👎 on a message, and the words `stop` and `start`.
+//! What readers say where their briefings arrive: 👍 and 👎 on a message, the words `stop` and `start`, and what they ask.
 //!
 //! A sink that can be read is asked before every briefing, so that a word is heard even where nothing pushes.
 
@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::steer;
 use crate::model::{Heard, Member, Word};
 use crate::sinks::ChatSink;
-use crate::store::{Store, steering};
+use crate::store::{Store, questions, steering};
 
 fn answer_to(word: Word) -> &'static str {
     match word {
@@ -22,7 +22,8 @@ fn answer_to(word: Word) -> &'static str {
     }
 }
 
-/// Asks a sink what its reader has said, keeps it and answers; returns whether they want briefings.
+/// Asks a sink what its reader has said, keeps it and answers; returns whether they want briefings. What they want to know
+/// is kept with it, for whoever answers questions.
 ///
 /// # Errors
 /// When the store fails. A sink that cannot be asked changes nothing.
@@ -32,30 +33,17 @@ pub async fn hear<S: ChatSink>(
     sink: &S,
     now: Timestamp,
 ) -> Result<bool> {
-    Ok(hear_all(store, member, sink, now).await?.0)
-}
-
-/// As [`hear`]; returns, too, what the reader wants to know, with the mark of their message.
-///
-/// # Errors
-/// As [`hear`].
-pub async fn hear_all<S: ChatSink>(
-    store: &Store,
-    member: &Member,
-    sink: &S,
-    now: Timestamp,
-) -> Result<(bool, Option<(String, String)>)> {
     let id = member.id.clone();
     let (was_stopped, mark) = store.read(move |c| steering::listening(c, &id)).await?;
     let heard = match sink.hear(&mark).await {
         Ok(heard) => heard,
         Err(error) => {
             warn!(member = %member.id, error = %format!("{error:#}"), "What {} wrote to us could not be read; it is looked at again next time", member.id);
-            return Ok((!was_stopped, None));
+            return Ok(!was_stopped);
         }
     };
     if heard == Heard::default() {
-        return Ok((!was_stopped, None));
+        return Ok(!was_stopped);
     }
     let (id, said) = (member.id.clone(), heard.clone());
     let changed = store
@@ -70,6 +58,11 @@ pub async fn hear_all<S: ChatSink>(
             if let Some(word) = said.word {
                 steering::set_stopped(c, &id, word == Word::Stop)?;
             }
+            for asked in &said.questions {
+                if questions::is_timely(c, asked.at, now)? {
+                    questions::put(c, &id, asked)?;
+                }
+            }
             if !said.upto.is_empty() {
                 steering::set_heard(c, &id, &said.upto)?;
             }
@@ -80,8 +73,7 @@ pub async fn hear_all<S: ChatSink>(
         info!(member = %member.id, changed, "{} voted on {changed} briefings", member.id);
     }
     let Some(word) = heard.word else {
-        let asked = heard.question.map(|question| (heard.upto, question));
-        return Ok((!was_stopped, asked));
+        return Ok(!was_stopped);
     };
     info!(member = %member.id, "{} wants {} briefings", member.id, if word == Word::Stop { "no more" } else { "to have" });
     if let Err(error) = sink
@@ -90,5 +82,5 @@ pub async fn hear_all<S: ChatSink>(
     {
         warn!(member = %member.id, error = %format!("{error:#}"), "{} could not be answered", member.id);
     }
-    Ok((word == Word::Start, None))
+    Ok(word == Word::Start)
 }

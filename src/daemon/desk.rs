@@ -6,7 +6,6 @@
 //! tracker is written down first, done at once and settled; the daemon's own look at tickets does what a crash left over.
 
 mod presses;
-mod questions;
 #[cfg(test)]
 mod tests;
 
@@ -24,12 +23,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use self::presses::Kept;
-use self::questions::{Question, Questions};
 use super::Parts;
 use super::hints::Hints;
 use super::joining::Following;
+use super::questions::{Question, Questions};
 use crate::ask::Answering;
-use crate::brief::hear::hear_all;
+use crate::brief::hear::hear;
 use crate::brief::offers::{Reader, offer_of, ticket_of};
 use crate::brief::render::slack::{self, Pressed, WHY};
 use crate::brief::standing::{Standing, standing};
@@ -213,8 +212,11 @@ impl<T: Tracker> Desk<T> {
             };
             let Some(push) = push else { break };
             match self.taken(push).await {
-                Ok(Some(question)) => drop(answers.spawn(question.answer())),
-                Ok(None) => {}
+                Ok(asked) => {
+                    for question in asked {
+                        answers.spawn(question.answer());
+                    }
+                }
                 Err(error) => self.warn_of(Err(error)),
             }
         }
@@ -248,21 +250,21 @@ impl<T: Tracker> Desk<T> {
     /// # Errors
     /// When the store fails or Slack refuses an answer.
     pub async fn take(&self, push: Push) -> Result<()> {
-        match self.taken(push).await? {
-            Some(question) => question.answer().await,
-            None => Ok(()),
+        for question in self.taken(push).await? {
+            question.answer().await?;
         }
+        Ok(())
     }
 
-    /// Does what one push asks for, and returns the question that is to be answered beside what is pushed next.
-    async fn taken(&self, push: Push) -> Result<Option<Question>> {
+    /// Does what one push asks for, and returns the questions that are to be answered beside what is pushed next.
+    async fn taken(&self, push: Push) -> Result<Vec<Question<Sink>>> {
         match push {
             Push::Happened(object) => self.hints.give(&self.connector, object.as_deref()),
             Push::Addressed { user } => {
                 if let Some((member, dm)) = self.reader(&user) {
-                    let (sink, now) = (Sink::Slack(dm.clone()), self.clock.now());
-                    let (_, asked) = hear_all(&self.store, &member, &sink, now).await?;
-                    return Ok(asked.and_then(|asked| self.questions.take(member, dm, asked, now)));
+                    let (sink, now) = (Sink::Slack(dm), self.clock.now());
+                    hear(&self.store, &member, &sink, now).await?;
+                    return self.questions.take(&member, &sink, now).await;
                 }
             }
             Push::Clicked(click) => {
@@ -273,7 +275,7 @@ impl<T: Tracker> Desk<T> {
                 done?;
             }
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 
     async fn click(&self, click: Click, kept: &Kept) -> Result<()> {

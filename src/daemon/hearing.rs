@@ -1,9 +1,11 @@
-//! What readers write where nothing pushes: asked for with each reading of the sources, a few of them at a time.
+//! What readers write to us: asked for with each reading of the sources, a few of them at a time. Where a socket pushes it this
+//! finds what fell between two sockets.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use jiff::Timestamp;
+use tracing::warn;
 
 use super::Daemon;
 use crate::brief::hear::hear;
@@ -18,8 +20,8 @@ const LONGEST: Duration = Duration::from_secs(20);
 const LONGEST_EACH: Duration = Duration::from_secs(10);
 
 impl<S: ChatSink + Clone> Daemon<S> {
-    /// Asks what readers have said since they were last asked, so that a word or a thumb counts with the next reading and
-    /// not only on the next morning. Whoever waited longest comes first.
+    /// Asks what readers have said since they were last asked, so that a word or a thumb counts, and a question is answered,
+    /// with the next reading and not only on the next morning. Whoever waited longest comes first.
     ///
     /// # Errors
     /// When the store fails.
@@ -43,8 +45,18 @@ impl<S: ChatSink + Clone> Daemon<S> {
             if let Ok(heard) = tokio::time::timeout(LONGEST_EACH, heard).await {
                 heard?;
             }
+            for question in self.questions.take(&member, &sink, now).await? {
+                // One that is not answered now is answered with the next reading.
+                let answered = tokio::time::timeout(LONGEST, question.answer()).await;
+                if let Ok(Err(error)) = answered {
+                    warn!(member = %member.id, error = %format!("{error:#}"), "A question of {} could not be answered", member.id);
+                }
+            }
             self.heard_last = Some(member.id);
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

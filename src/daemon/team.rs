@@ -1,7 +1,8 @@
 //! A team and its running daemon at a Slack with a memory, for the tests of what the daemon does over days.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use daybrief_index::{Index, Options as IndexOptions};
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +33,8 @@ use crate::triage::watch::{Modes, Watch};
 pub(super) struct Team {
     pub(super) fake: Fake,
     pub(super) clock: Clock,
+    /// Whether a socket is open.
+    pub(super) is_open: Arc<AtomicBool>,
     pub(super) store: Store,
     pub(super) daemon: Daemon<Sink>,
     pub(super) board: Board,
@@ -101,6 +104,7 @@ impl Team {
             is_open: Default::default(),
         };
         listener.is_open.store(true, Ordering::SeqCst);
+        let is_open = listener.is_open.clone();
         let board = Board::default();
         // What is suggested is written by the tests.
         let modes = Modes {
@@ -147,6 +151,7 @@ impl Team {
             desk: desk.with_answers(answering),
             fake,
             clock,
+            is_open,
             store,
             daemon,
             board,

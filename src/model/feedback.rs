@@ -1,5 +1,7 @@
 //! What readers say of what they were sent.
 
+use jiff::Timestamp;
+
 /// What a reader says about a line of their briefing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
@@ -58,12 +60,23 @@ impl Verdict {
 pub struct Heard {
     /// Whether to stop or to start again: the last word on it since the mark.
     pub word: Option<Word>,
-    /// What they want to know: their last message since the mark, if it is a question.
-    pub question: Option<String>,
+    /// What they want to know: the questions among their messages since the mark, oldest first.
+    pub questions: Vec<Inquiry>,
     /// By the key of a briefing, the reader's vote on it as it stands now.
     pub votes: Vec<(String, Option<Verdict>)>,
     /// The mark to go on from; empty leaves it where it was.
     pub upto: String,
+}
+
+/// A question to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    /// The mark of its message.
+    pub mark: String,
+    /// What it says.
+    pub text: String,
+    /// When it was asked.
+    pub at: Timestamp,
 }
 
 /// A word that switches briefings off and on.

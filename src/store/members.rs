@@ -185,6 +185,7 @@ pub fn forget(
         "DELETE FROM listening WHERE member = ?1",
         "DELETE FROM joiners WHERE member = ?1",
         "DELETE FROM awaited WHERE member = ?1",
+        "DELETE FROM questions WHERE member = ?1",
         "UPDATE llm_calls SET member = '' WHERE member = ?1",
     ] {
         c.execute(sql, [id.as_str()])?;

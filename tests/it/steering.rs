@@ -191,7 +191,7 @@ fn who_says_stop_is_not_briefed_until_they_say_start() {
     let before = world.sent().len();
     let say = |world: &World, word: Word, mark: &str| {
         world.sink.0.lock().unwrap().heard = Heard {
-            question: None,
+            questions: Vec::new(),
             word: Some(word),
             votes: Vec::new(),
             upto: mark.into(),
@@ -223,7 +223,7 @@ fn what_nothing_pushes_is_heard_with_the_next_reading() {
         let mut sink = world.sink.0.lock().unwrap();
         sink.is_to_be_asked = true;
         sink.heard = Heard {
-            question: None,
+            questions: Vec::new(),
             word: Some(Word::Stop),
             votes: vec![(key, Some(Verdict::Up))],
             upto: "1".into(),
@@ -243,7 +243,7 @@ fn what_nothing_pushes_is_heard_with_the_next_reading() {
     world.run_until("2026-11-23T12:00:00Z");
     assert_eq!(world.sent().len(), before);
     world.sink.0.lock().unwrap().heard = Heard {
-        question: None,
+        questions: Vec::new(),
         word: Some(Word::Start),
         votes: Vec::new(),
         upto: "2".into(),

@@ -83,7 +83,7 @@ pub async fn check(
 /// Returns whether Slack pushes, so that buttons work.
 async fn pushes(app: Option<&Client>) -> Fact {
     let Some(app) = app else {
-        return Fact::Fine("no App-Level Token: read on the interval, briefings without buttons; 👍, 👎 and stop are read before each briefing".into());
+        return Fact::Fine("no App-Level Token: read on the interval, briefings without buttons; 👍, 👎, stop and questions are heard with the next reading".into());
     };
     // The address is good for one socket and is left to expire.
     let opened: Result<Value, _> = app.repeat("apps.connections.open", &json!({})).await;

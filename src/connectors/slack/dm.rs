@@ -15,7 +15,7 @@ use super::api::{Client, History, SlackError};
 use super::stand::Ts;
 use crate::connectors::slack_export::lists::Lists;
 use crate::connectors::slack_export::markup::to_markdown;
-use crate::model::{ConnectorId, Heard, Verdict, Word};
+use crate::model::{ConnectorId, Heard, Inquiry, Verdict, Word};
 
 /// Returns where a message is, for [`Dm::revise`]: `D…:ts`, and the root of the thread that it stands in.
 pub fn place_of(channel: &str, message: &Value) -> String {
@@ -141,7 +141,8 @@ impl Dm {
         &self.user
     }
 
-    /// Returns what the person has said here since a mark: stop or start, and how they vote on our last messages.
+    /// Returns what the person has said here since a mark: stop or start, what they ask, and how they vote on our last
+    /// messages.
     ///
     /// # Errors
     /// When Slack cannot be asked.
@@ -445,12 +446,18 @@ fn heard_in(messages: &[Value], user: &str, after: &Ts) -> Heard {
         if !is_theirs || ts <= *after {
             continue;
         }
+        let text = question_in(message["text"].as_str().unwrap_or_default());
+        heard.questions.extend(text.map(|text| Inquiry {
+            at: ts.moment(),
+            mark: ts.0.clone(),
+            text,
+        }));
         if heard.upto.is_empty() {
             heard.upto = ts.0;
-            heard.question = question_in(message["text"].as_str().unwrap_or_default());
         }
         heard.word = heard.word.or_else(|| Word::of(message["text"].as_str()?));
     }
+    heard.questions.reverse();
     heard
 }
 

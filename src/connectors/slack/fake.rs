@@ -160,6 +160,11 @@ impl Fake {
         self.get().channels.insert(id.into(), channel);
     }
 
+    /// Somebody opens their conversation with the app.
+    pub fn direct(&self, user: &str) {
+        self.get().direct(user);
+    }
+
     pub fn post(&self, channel: &str, ts: &str, user: &str, text: &str) {
         let message = json!({ "type": "message", "ts": ts, "user": user, "text": text });
         self.put(channel, message);
@@ -431,6 +436,14 @@ impl Workspace {
         recent.len() > most
     }
 
+    /// Opens the conversation of the app with an account, or finds it.
+    fn direct(&mut self, user: &str) -> String {
+        let id = format!("D{user}");
+        let channel = self.channels.entry(id.clone()).or_default();
+        (channel.is_im, channel.is_private, channel.is_joined) = (true, true, true);
+        id
+    }
+
     fn say(&mut self, method: &str, parameters: &BTreeMap<String, String>) -> Value {
         let of = |name: &str| parameters.get(name).map(String::as_str);
         let refuse = |word: &str| json!({ "ok": false, "error": word });
@@ -460,10 +473,7 @@ impl Workspace {
                 self.paged("channels", channels, of("cursor"))
             }
             "conversations.open" => {
-                let user = of("users").unwrap_or_default();
-                let id = format!("D{user}");
-                let channel = self.channels.entry(id.clone()).or_default();
-                (channel.is_im, channel.is_private, channel.is_joined) = (true, true, true);
+                let id = self.direct(of("users").unwrap_or_default());
                 json!({ "ok": true, "channel": { "id": id } })
             }
             "apps.connections.open" => {

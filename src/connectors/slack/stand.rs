@@ -23,6 +23,16 @@ impl Ts {
         Ts(format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000))
     }
 
+    /// Returns when its message was posted.
+    pub fn moment(&self) -> Timestamp {
+        let (seconds, micros) = self.parts();
+        let at = seconds.saturating_mul(1_000_000).saturating_add(micros);
+        i64::try_from(at)
+            .ok()
+            .and_then(|at| Timestamp::from_microsecond(at).ok())
+            .unwrap_or_default()
+    }
+
     /// Returns the id this much earlier.
     pub fn before(&self, span: SignedDuration) -> Ts {
         let (seconds, micros) = self.parts();

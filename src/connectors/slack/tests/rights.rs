@@ -171,7 +171,7 @@ async fn check_says_what_the_token_may_see_and_what_to_do() {
             "+ reads Team (https://team.slack.com/)",
             "! cannot match people by mail address",
             "! cannot send briefings",
-            "+ no App-Level Token: read on the interval, briefings without buttons; 👍, 👎 and stop are read before each briefing",
+            "+ no App-Level Token: read on the interval, briefings without buttons; 👍, 👎, stop and questions are heard with the next reading",
             "! this machine's clock is 3600 s ahead of Slack's",
             "+ 1 channel",
             "! it is not in 1 public channel, such as #elsewhere",
