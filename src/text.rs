@@ -9,6 +9,7 @@ pub mod eval;
 pub mod language;
 mod lines;
 mod memo;
+pub mod overriding;
 mod phrases;
 mod quote;
 pub mod similar;

@@ -12,6 +12,7 @@ use crate::roster::Roster;
 use crate::stage;
 use crate::store::night::Night;
 use crate::text::asks::{blocker_in, decision_in};
+use crate::text::overriding::{names_of, takes_back};
 
 /// One topic with something for the reader to know: what is new in it, and how it is theirs.
 #[derive(Clone, Debug)]
@@ -75,13 +76,28 @@ impl Mine {
 /// Returns what is new for a member, one entry a topic, in the order of the topics' numbers.
 ///
 /// A topic comes up when others did something new in it, or when an open ask to the reader, an unanswered mention or
-/// nothing but time (a due date) makes it matter; `rank` decides what of it is shown.
+/// nothing but time (a due date) makes it matter; `rank` decides what of it is shown. What a later decision takes back is no
+/// decision any more.
 pub fn news_of<'a>(night: &'a Night, member: &Member, roster: &Roster) -> Vec<News<'a>> {
-    night
-        .topics
-        .values()
+    let topics = night.topics.values();
+    let mut news: Vec<News<'a>> = topics
         .map(|topic| news_in(topic, night, member, roster))
-        .collect()
+        .collect();
+    let decisions: Vec<&'a Logged> = news
+        .iter()
+        .flat_map(|news| news.decisions.iter().map(|(logged, _)| *logged))
+        .collect();
+    for news in &mut news {
+        let title = &news.topic.thread.title;
+        news.decisions.retain(|(earlier, sentence)| {
+            let names = names_of(&earlier.event.text.0[sentence.clone()], title);
+            !decisions.iter().any(|later| {
+                later.event.occurred_at > earlier.event.occurred_at
+                    && takes_back(&later.event.text.0, &names)
+            })
+        });
+    }
+    news
 }
 
 fn news_in<'a>(topic: &'a Topic, night: &'a Night, member: &Member, roster: &Roster) -> News<'a> {

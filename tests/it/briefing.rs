@@ -197,6 +197,24 @@ fn what_moved_on_a_members_own_is_in_a_line_or_named() {
 }
 
 #[test]
+fn a_decision_that_a_later_one_takes_back_is_told_to_nobody_as_decided() {
+    let (briefings, _) = monday();
+    let decided: BTreeSet<String> = briefings
+        .iter()
+        .flat_map(|briefing| &briefing.items)
+        .filter(|item| item.kind == daybrief::model::ItemKind::Decision)
+        .flat_map(|item| &item.citations)
+        .map(|citation| citation.event.id.to_string())
+        .collect();
+    // Friday's planning settled on a Thursday; Sunday's message in #releases moved it and says so.
+    assert!(
+        !decided.iter().any(|id| id.contains("planning")),
+        "{decided:?}"
+    );
+    assert!(!decided.is_empty());
+}
+
+#[test]
 fn the_member_with_nothing_of_theirs_is_told_so() {
     let (made, _) = monday();
     let expected = expected();
