@@ -51,6 +51,8 @@ pub struct Page {
     pub people: Vec<Person>,
     /// Items that could not be read, each named by file and line.
     pub skipped: Vec<Skipped>,
+    /// What this page read anew: what was said of it earlier is no longer true.
+    pub again: Vec<Again>,
     /// The cursor after this page; `None` = unchanged.
     pub next: Option<Cursor>,
     /// Whether there is more to fetch right now.
@@ -59,6 +61,15 @@ pub struct Page {
     pub history_before: Option<Timestamp>,
     /// How far this run has come, for a progress bar: done and total, in the source's own unit (bytes, files).
     pub progress: Option<(u64, u64)>,
+}
+
+/// A file, or its part behind a line, that a page read anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// The file as [`Skipped::at`] names it, without a line.
+    pub at: String,
+    /// Only what lies behind this line; 0 means the whole file.
+    pub after_line: u64,
 }
 
 /// An item that was left out, and why.
@@ -146,9 +157,7 @@ macro_rules! connectors {
             /// step.
             pub async fn check(&self, id: &ConnectorId, base: &Path, http: &Http) -> Result<Vec<Fact>> {
                 match self {
-                    $(Self::$variant(config) => {
-                        config.check(id, base).map(|facts| facts.into_iter().map(Fact::Fine).collect())
-                    })*
+                    $(Self::$variant(config) => config.check(id, base),)*
                     $(Self::$live(config) => config.check(id, base, http).await,)*
                 }
             }

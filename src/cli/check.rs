@@ -187,7 +187,9 @@ fn connectors(site: &Site, findings: &mut Findings) -> Result<()> {
             }
         }
         let says = format!("{}: {}", connector.type_name(), fine.join("; "));
-        findings.add(Level::Ok, id, says);
+        if !fine.is_empty() {
+            findings.add(Level::Ok, id, says);
+        }
         for says in notes {
             findings.add(Level::Note, id, says);
         }

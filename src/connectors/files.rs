@@ -16,11 +16,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Cursor, Page, Skipped, Source};
+use super::{Again, Cursor, Page, Skipped, Source};
 use crate::model::{Audience, ConnectorId, Event, EventId, EventKind, Markdown, ThreadId};
 
 pub mod lines;
 pub mod link;
+pub mod look;
 pub mod objects;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,6 +31,9 @@ pub mod tolerant;
 pub const MAX_ITEMS: usize = 2_000;
 /// A page is full after this many bytes of the source.
 pub const MAX_BYTES: u64 = 8 << 20;
+
+/// The time in the mark of a file that could not be opened; no file has it.
+pub const UNREADABLE: i64 = i64::MIN;
 
 /// Reads pages of files; the ordinary function behind a [`FileSource`].
 pub trait Reader: Send + 'static {
@@ -156,13 +160,34 @@ impl Root {
         Ok(found)
     }
 
+    /// Returns one of its files as a root of its own.
+    pub fn of(&self, file: &Found) -> Root {
+        Root {
+            id: self.id.clone(),
+            path: file.path.clone(),
+            shown: self.shown_as(&file.name),
+        }
+    }
+
+    /// Returns the file, or its part behind a line, as what is read anew.
+    pub fn again(&self, name: &str, after_line: u64) -> Again {
+        Again {
+            at: self.shown_as(name).display().to_string(),
+            after_line,
+        }
+    }
+
+    fn shown_as(&self, name: &str) -> PathBuf {
+        if name.is_empty() {
+            self.shown.clone()
+        } else {
+            self.shown.join(name)
+        }
+    }
+
     /// Returns an item that could not be read, at a line of a file under the path; line 0 means the whole file.
     pub fn skipped(&self, name: &str, line: u64, reason: impl Into<String>) -> Skipped {
-        let mut at = if name.is_empty() {
-            self.shown.display().to_string()
-        } else {
-            self.shown.join(name).display().to_string()
-        };
+        let mut at = self.shown_as(name).display().to_string();
         if line > 0 {
             at = format!("{at}:{line}");
         }
@@ -170,6 +195,19 @@ impl Root {
             at,
             reason: reason.into(),
         }
+    }
+
+    /// Notes a file that cannot be opened.
+    ///
+    /// # Errors
+    /// When the path of the config is that file, so that there is nothing else to read.
+    pub fn give_up(&self, file: &Found, error: &std::io::Error, page: &mut Page) -> Result<()> {
+        if file.name.is_empty() {
+            return Err(self.explain(error));
+        }
+        let reason = format!("the file cannot be read: {error}");
+        page.skipped.push(self.skipped(&file.name, 0, reason));
+        Ok(())
     }
 
     /// Returns the error of the whole path in words for the operator.
@@ -230,6 +268,21 @@ impl Mark {
 pub struct Marks {
     /// By the file's name.
     pub files: BTreeMap<String, Mark>,
+}
+
+impl Marks {
+    /// Forgets the files that are gone, and tells the page that what was said of them is no longer true.
+    pub fn forget_gone(&mut self, root: &Root, found: &[Found], page: &mut Page) {
+        self.files.retain(|name, _| {
+            let is_there = found
+                .binary_search_by(|file| file.name.as_str().cmp(name))
+                .is_ok();
+            if !is_there {
+                page.again.push(root.again(name, 0));
+            }
+            is_there
+        });
+    }
 }
 
 /// Reads a cursor; one that another version wrote counts as none, which repeats work and loses nothing.

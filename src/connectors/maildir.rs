@@ -16,7 +16,7 @@ use super::files::link::Link;
 use super::files::{self, AudienceOption, FileSource, Root};
 use super::mail::desk::{Desk, RawMail, is_full};
 use super::mail::{Found, MAX_MAIL, Options};
-use super::{Cursor, Page};
+use super::{Cursor, Fact, Page};
 use crate::model::ConnectorId;
 
 /// `type = "maildir"`: mail in a Maildir.
@@ -74,7 +74,7 @@ impl Maildir {
     ///
     /// # Errors
     /// When there is no Maildir at the path.
-    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<String>> {
+    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<Fact>> {
         let root = Root::new(id, base, &self.path)?;
         let exclude: Vec<String> = self
             .exclude
@@ -82,12 +82,18 @@ impl Maildir {
             .map(|name| name.to_lowercase())
             .collect();
         let mails = list(&root, &exclude)?;
+        if mails.is_empty() {
+            return Ok(vec![Fact::Note(format!(
+                "nothing to read: no mail in a folder `cur` or `new` at {}; put a Maildir there or correct `path`",
+                root.shown.display()
+            ))]);
+        }
         let folders: HashSet<&str> = mails.iter().map(|mail| mail.folder.as_str()).collect();
-        Ok(vec![format!(
+        Ok(vec![Fact::Fine(format!(
             "{} in {}",
             files::counted(mails.len() as u64, "mail", "mails"),
             files::counted(folders.len() as u64, "folder", "folders")
-        )])
+        ))])
     }
 }
 

@@ -12,10 +12,11 @@ use anyhow::Result;
 use serde::Deserialize;
 
 use super::files::link::Link;
-use super::files::{self, AudienceOption, FileSource, Found, Mark, Marks, Root};
+use super::files::look::look;
+use super::files::{self, AudienceOption, FileSource, Found, Mark, Marks, Root, UNREADABLE};
 use super::mail::Options;
 use super::mail::desk::{Desk, RawMail, is_full};
-use super::{Cursor, Page};
+use super::{Cursor, Fact, Page};
 use crate::model::ConnectorId;
 
 mod separate;
@@ -40,44 +41,30 @@ impl Mbox {
     /// # Errors
     /// When a key cannot be right.
     pub fn open(&self, id: &ConnectorId, base: &Path) -> Result<FileSource<Mailbox>> {
-        let options = Options {
-            id: id.clone(),
-            url: Link::new(id, &self.url, &["id"])?,
-            audience: self.audience,
-        };
-        Ok(FileSource::new(Mailbox {
-            root: Root::new(id, base, &self.path)?,
-            desk: Desk::new(options.clone()),
-            options,
-            after: None,
-            open: None,
-        }))
+        let root = Root::new(id, base, &self.path)?;
+        Ok(FileSource::new(Mailbox::new(root, self.options(id)?)))
     }
 
     /// Returns how much mail there is.
     ///
     /// # Errors
     /// When there is nothing at the path.
-    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<String>> {
-        const QUICK: u64 = 64 << 20;
+    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<Fact>> {
+        let options = self.options(id)?;
         let root = Root::new(id, base, &self.path)?;
         let found = root.files(is_wanted)?;
-        let files = files::counted(found.len() as u64, "file", "files");
-        let bytes = found.iter().map(|file| file.metadata.len()).sum();
-        if bytes > QUICK {
-            return Ok(vec![format!("{files}, {} bytes", files::grouped(bytes))]);
-        }
-        let mut count = 0;
-        for file in &found {
-            let mut mails = mails_from(file, 0, 0)?;
-            while let Ok(Some(_)) = mails.next_mail() {
-                count += 1;
-            }
-        }
-        Ok(vec![format!(
-            "{} in {files}",
-            files::counted(count, "mail", "mails")
-        )])
+        let open = |root| Mailbox::new(root, options.clone());
+        let count = |page: &Page| page.events.len();
+        let looked = look(&root, &found, ("mail", "mails"), "mbox file", open, count);
+        Ok(looked.facts)
+    }
+
+    fn options(&self, id: &ConnectorId) -> Result<Options> {
+        Ok(Options {
+            id: id.clone(),
+            url: Link::new(id, &self.url, &["id"])?,
+            audience: self.audience,
+        })
     }
 }
 
@@ -108,9 +95,10 @@ impl files::Reader for Mailbox {
             })
             .collect();
         let mut page = Page::default();
-        if pending.is_empty() {
+        if pending.is_empty() && found.len() == marks.files.len() {
             return Ok(page);
         }
+        marks.forget_gone(&self.root, &found, &mut page);
         let is_touched = |file: &&Found| {
             marks
                 .files
@@ -137,16 +125,13 @@ impl files::Reader for Mailbox {
                 Some((name, mails)) if name == file.name => Ok(mails),
                 _ => mails_from(file, mark.offset, mark.line),
             };
+            page.again.push(self.root.again(&file.name, mark.line));
             let left = match mails {
                 Ok(mails) => self.deliver(file, mark, mails, &mut bytes, &mut page),
                 Err(error) => {
-                    page.skipped.push(self.root.skipped(
-                        &file.name,
-                        0,
-                        format!("cannot be read: {error}"),
-                    ));
-                    (mark.len, mark.mtime, mark.done) =
-                        (file.metadata.len(), files::mtime_ns(&file.metadata), true);
+                    self.root.give_up(file, &error, &mut page)?;
+                    // Rights change no time of the file, so the next run looks again.
+                    (mark.len, mark.mtime, mark.done) = (file.metadata.len(), UNREADABLE, true);
                     None
                 }
             };
@@ -171,6 +156,16 @@ impl files::Reader for Mailbox {
 }
 
 impl Mailbox {
+    fn new(root: Root, options: Options) -> Mailbox {
+        Mailbox {
+            root,
+            desk: Desk::new(options.clone()),
+            options,
+            after: None,
+            open: None,
+        }
+    }
+
     /// Reads the headers of what is new, and of all before it where this process has not read them yet.
     fn learn(
         &mut self,

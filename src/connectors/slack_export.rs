@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::files::link::Link;
 use super::files::objects::{Found, Objects};
 use super::files::{self, FileSource, MAX_BYTES, MAX_ITEMS, Root};
-use super::{Cursor, Page, Skipped};
+use super::{Cursor, Fact, Page, Skipped};
 use crate::model::ConnectorId;
 
 mod archive;
@@ -52,7 +52,7 @@ impl SlackExport {
     ///
     /// # Errors
     /// When there is no export.
-    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<String>> {
+    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<Fact>> {
         let root = Root::new(id, base, &self.path)?;
         let mut skipped = Vec::new();
         let mut archive = Archive::open(&root, &mut skipped)?;
@@ -63,16 +63,23 @@ impl SlackExport {
             (Some(first), Some(last)) => format!(" from {first} to {last}"),
             _ => String::new(),
         };
-        let mut facts = vec![format!(
-            "{}, {}, {}{span}",
-            files::counted(lists.channels.len() as u64, "channel", "channels"),
-            files::counted(lists.users.len() as u64, "person", "people"),
-            files::counted(days.len() as u64, "day file", "day files"),
-        )];
+        let mut facts = vec![if days.is_empty() {
+            Fact::Note(format!(
+                "nothing to read: no day file such as general/2026-11-23.json at {}; put the whole export there or correct `path`",
+                root.shown.display()
+            ))
+        } else {
+            Fact::Fine(format!(
+                "{}, {}, {}{span}",
+                files::counted(lists.channels.len() as u64, "channel", "channels"),
+                files::counted(lists.users.len() as u64, "person", "people"),
+                files::counted(days.len() as u64, "day file", "day files"),
+            ))
+        }];
         facts.extend(
             skipped
                 .iter()
-                .map(|item| format!("{}: {}", item.at, item.reason)),
+                .map(|item| Fact::Note(format!("{}: {}", item.at, item.reason))),
         );
         Ok(facts)
     }
@@ -201,6 +208,8 @@ impl Export {
             channel.id_name.clone_from(&known.0);
         }
         if stand.lists != lists.hash {
+            let names = lists::NAMES.iter().map(|name| self.root.again(name, 0));
+            first.again.extend(names);
             stand.lists.clone_from(&lists.hash);
             first.spaces = lists.spaces(&self.root.id);
             first.people = lists.people(&self.root.id);
@@ -262,6 +271,9 @@ impl Export {
                 return true;
             }
         };
+        if taken == 0 {
+            page.again.push(self.root.again(name, 0));
+        }
         let mut objects = Objects::new(reader);
         let mut seen: HashMap<String, String> = HashMap::new();
         let mut threads: HashSet<String> = HashSet::new();
@@ -304,6 +316,10 @@ impl Export {
             if count <= taken {
                 continue;
             }
+            if let Some(reason) = far_from(day, &message.ts) {
+                page.skipped.push(self.root.skipped(name, line, reason));
+                continue;
+            }
             match normalize(&message, channel, &run.lists, &self.root.id, &self.url) {
                 Ok(Some((thread, events))) => {
                     let stranger = run.lists.stranger(&message, &self.root.id);
@@ -336,6 +352,19 @@ impl Export {
 fn split_day(name: &str) -> (&str, &str) {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     (folder, file.strip_suffix(".json").unwrap_or(file))
+}
+
+/// Returns why a message cannot be of the day that its file is named after: it is more than a year away from it.
+fn far_from(day: &str, ts: &str) -> Option<String> {
+    let day: jiff::civil::Date = day.parse().ok()?;
+    let at = messages::time_of(ts)?.to_zoned(jiff::tz::TimeZone::UTC);
+    let days = (at.date() - day).get_days().abs();
+    (days > 366).then(|| {
+        format!(
+            "the message's time lies in {}, more than a year from the day of its file; it was left out",
+            at.year()
+        )
+    })
 }
 
 fn day_of(name: &str) -> Option<&str> {

@@ -1,9 +1,9 @@
-//! Tickets as JSON lines, one ticket a line with its comments; plain, `.gz` or `.zst`.
+//! Tickets as JSON lines, one ticket a line with its comments, or as one JSON array of them; plain, `.gz` or `.zst`.
 //!
 //! A row is a snapshot: a ticket that changed stands in the file anew, and `ingest` works out what is different. Only a
 //! plain file whose part up to the mark is the same, byte for byte, is read on from there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -11,14 +11,17 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::files::lines::{Lines, lossy};
 use super::files::link::Link;
+use super::files::look::look;
+use super::files::objects::{self, Objects};
 use super::files::{
     self, AudienceOption, FileSource, Found, MAX_BYTES, MAX_ITEMS, Mark, Marks, Root,
 };
-use super::{Cursor, Page};
+use super::{Cursor, Fact, Page};
 use crate::model::{Audience, ConnectorId};
 
 mod normalize;
@@ -48,43 +51,42 @@ impl Tickets {
     /// # Errors
     /// When a key cannot be right.
     pub fn open(&self, id: &ConnectorId, base: &Path) -> Result<FileSource<Rows>> {
-        Ok(FileSource::new(Rows {
-            root: Root::new(id, base, &self.path)?,
+        Ok(FileSource::new(
+            self.rows(id, Root::new(id, base, &self.path)?)?,
+        ))
+    }
+
+    fn rows(&self, id: &ConnectorId, root: Root) -> Result<Rows> {
+        Ok(Rows {
+            root,
             url: Link::new(id, &self.url, &["id"])?,
             audience: self.audience,
             open: None,
             after: None,
             seen: HashMap::new(),
-        }))
+        })
     }
 
-    /// Returns how many files and, where that is quick, how many tickets there are.
+    /// Returns how many tickets there are, and of which files none can be read.
     ///
     /// # Errors
     /// When there is nothing at the path.
-    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<String>> {
-        const QUICK: u64 = 64 << 20;
+    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<Fact>> {
         let root = Root::new(id, base, &self.path)?;
+        let rows = self.rows(id, root.clone())?;
         let found = root.files(is_wanted)?;
-        let mut rows = 0;
-        let mut is_counted = true;
-        for file in &found {
-            if file.metadata.len() > QUICK {
-                is_counted = false;
-                continue;
-            }
-            let mut lines = Lines::new(decoded(&file.path)?, 0, 0, 1);
-            while let Ok(Some(line)) = lines.next_line() {
-                rows += u64::from(line.bytes == b"{");
-            }
-        }
-        let bytes = found.iter().map(|file| file.metadata.len()).sum();
-        let files = files::counted(found.len() as u64, "file", "files");
-        Ok(vec![if is_counted {
-            format!("{} in {files}", files::counted(rows, "ticket", "tickets"))
-        } else {
-            format!("{files}, {} bytes", files::grouped(bytes))
-        }])
+        let open = |root| Rows {
+            root,
+            url: rows.url.clone(),
+            audience: rows.audience,
+            open: None,
+            after: None,
+            seen: HashMap::new(),
+        };
+        let count = |page: &Page| page.threads.len();
+        let wanted = ".jsonl, .ndjson or .json file";
+        let looked = look(&root, &found, ("ticket", "tickets"), wanted, open, count);
+        Ok(looked.facts)
     }
 }
 
@@ -93,7 +95,7 @@ pub struct Rows {
     root: Root,
     url: Link,
     audience: AudienceOption,
-    open: Option<(String, FileLines)>,
+    open: Option<(String, FileRows)>,
     /// The cursor that the open file and the tickets met belong to.
     after: Option<Cursor>,
     /// The last update of each ticket met in this pass, so that an older copy further down does not turn it back.
@@ -120,11 +122,12 @@ impl files::Reader for Rows {
             open = None;
             self.seen.clear();
         }
-        if changed.is_empty() {
+        if changed.is_empty() && found.len() == marks.files.len() {
             return Ok(page);
         }
         let total: u64 = changed.iter().map(|file| file.metadata.len()).sum();
         let mut done = 0;
+        marks.forget_gone(&self.root, &found, &mut page);
         for file in changed {
             let mark = marks.files.entry(file.name.clone()).or_default();
             let lines = match open.take() {
@@ -136,18 +139,18 @@ impl files::Reader for Rows {
             let lines = match lines {
                 Ok(lines) => lines,
                 Err(error) => {
-                    page.skipped.push(self.root.skipped(
-                        &file.name,
-                        0,
-                        format!("cannot be read: {error}"),
-                    ));
+                    self.root.give_up(file, &error, &mut page)?;
+                    // Rights change no time of the file, so the next run looks again.
                     *mark = Mark {
                         done: true,
+                        mtime: files::UNREADABLE,
                         ..at_start(file)
                     };
                     continue;
                 }
             };
+            // A line that was cut off is looked at again, too.
+            page.again.push(self.root.again(&file.name, mark.line));
             if let Some(lines) = self.read_file(file, mark, lines, &mut page) {
                 page.more = true;
                 done += mark.offset.min(file.metadata.len());
@@ -175,79 +178,168 @@ impl Rows {
         &mut self,
         file: &Found,
         mark: &mut Mark,
-        mut lines: FileLines,
+        mut rows: FileRows,
         page: &mut Page,
-    ) -> Option<FileLines> {
-        let name = &file.name;
-        let start = lines.offset;
+    ) -> Option<FileRows> {
         (mark.len, mark.mtime, mark.done) =
             (file.metadata.len(), files::mtime_ns(&file.metadata), false);
         let mut people = HashMap::new();
-        let is_over = loop {
+        let FileRows { kind, stand } = &mut rows;
+        let is_over = match kind {
+            Kind::Lines(lines) => self.read_lines(file, lines, stand, page, &mut people),
+            Kind::Array(array) => self.read_array(file, array, stand, page, &mut people),
+        };
+        match kind {
+            Kind::Lines(lines) => {
+                (mark.offset, mark.line) = (lines.offset, lines.number);
+                mark.print = lines
+                    .hash
+                    .as_ref()
+                    .map(|hash| files::hex(&hash.clone().finalize()))
+                    .unwrap_or_default();
+            }
+            // An array has no part that stays when it grows: its mark counts items, and it is read whole again.
+            Kind::Array(_) => (mark.offset, mark.line) = (0, stand.items),
+        }
+        mark.done = is_over;
+        page.people.extend(people.into_values());
+        if is_over && !stand.unknown.is_empty() {
+            let names: Vec<&str> = stand.unknown.iter().map(String::as_str).collect();
+            let reason = format!(
+                "fields that daybrief does not know were left out: {}",
+                names.join(", ")
+            );
+            page.skipped.push(self.root.skipped(&file.name, 0, reason));
+        }
+        (!is_over).then_some(rows)
+    }
+
+    /// Reads lines; returns whether the file is over.
+    fn read_lines(
+        &mut self,
+        file: &Found,
+        lines: &mut Lines<Input>,
+        stand: &mut Stand,
+        page: &mut Page,
+        people: &mut People,
+    ) -> bool {
+        let name = &file.name;
+        let start = lines.offset;
+        loop {
             if is_full(page, lines.offset - start) {
-                break false;
+                return false;
             }
             let before = (lines.offset, lines.number, lines.hash.clone());
             let line = match lines.next_line() {
                 Ok(Some(line)) => line,
-                Ok(None) => break true,
+                Ok(None) => return true,
                 Err(error) => {
                     let reason = format!("the file is cut off or damaged here: {error}");
                     page.skipped
                         .push(self.root.skipped(name, before.1 + 1, reason));
-                    break true;
+                    return true;
                 }
             };
             let (number, is_ended, is_cut) = (line.number, line.is_ended, line.is_cut);
             if line.bytes.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            if is_cut {
-                let reason = format!("the line is longer than {} MB", MAX_LINE >> 20);
-                page.skipped.push(self.root.skipped(name, number, reason));
-                continue;
-            }
             let (text, is_lossy) = lossy(line.bytes);
-            match serde_json::from_str::<Row>(text.trim_start_matches('\u{feff}')) {
-                Ok(row) => {
-                    if is_lossy {
-                        let reason = "some bytes are no UTF-8; they were replaced";
-                        page.skipped.push(self.root.skipped(name, number, reason));
+            let text = text.trim_start_matches('\u{feff}').trim_start();
+            let reason = if is_cut {
+                format!("the line is longer than {} MB", MAX_LINE >> 20)
+            } else if !text.starts_with('{') {
+                "the line is no ticket: it is no JSON object".to_owned()
+            } else {
+                match serde_json::from_str::<Row>(text) {
+                    Ok(row) => {
+                        if is_lossy {
+                            let reason = "some bytes are no UTF-8; they were replaced";
+                            page.skipped.push(self.root.skipped(name, number, reason));
+                        }
+                        if stand.looks_at_fields() {
+                            let fields: HashMap<String, serde::de::IgnoredAny> =
+                                serde_json::from_str(text).unwrap_or_default();
+                            stand.note_fields(fields.into_keys());
+                        }
+                        stand.items += u64::from(self.take_row(&row, file, number, page, people));
+                        continue;
                     }
-                    self.take_row(&row, file, number, page, &mut people);
+                    Err(error) => format!("the line is no ticket: {}", reason_of(&error)),
                 }
-                Err(_) if !is_ended => {
-                    // Perhaps it is being written: it is looked at again when the file has grown.
-                    let reason = "the last line is cut off; it is read again when the file grows";
-                    page.skipped.push(self.root.skipped(name, number, reason));
-                    (lines.offset, lines.number, lines.hash) = before;
-                    break true;
-                }
-                Err(error) => {
-                    let reason = format!("the line is no ticket: {}", reason_of(&error));
-                    page.skipped.push(self.root.skipped(name, number, reason));
-                }
+            };
+            if !is_ended && !is_cut {
+                // Perhaps it is being written: it is looked at again when the file has grown.
+                let reason = "the last line is cut off; it is read again when the file grows";
+                page.skipped.push(self.root.skipped(name, number, reason));
+                (lines.offset, lines.number, lines.hash) = before;
+                return true;
             }
-        };
-        (mark.offset, mark.line) = (lines.offset, lines.number);
-        mark.print = lines
-            .hash
-            .as_ref()
-            .map(|hash| files::hex(&hash.clone().finalize()))
-            .unwrap_or_default();
-        mark.done = is_over;
-        page.people.extend(people.into_values());
-        (!is_over).then_some(lines)
+            page.skipped.push(self.root.skipped(name, number, reason));
+            stand.broken += 1;
+            if stand.items == 0 && stand.broken == MAX_BROKEN {
+                let reason = format!(
+                    "none of the first {MAX_BROKEN} lines is a ticket, so the rest was not looked at; one JSON object a line is needed, or one JSON array of objects"
+                );
+                page.skipped.push(self.root.skipped(name, 0, reason));
+                return true;
+            }
+        }
     }
 
+    /// Reads the objects of an array; returns whether the file is over.
+    fn read_array(
+        &mut self,
+        file: &Found,
+        array: &mut Objects<Input>,
+        stand: &mut Stand,
+        page: &mut Page,
+        people: &mut People,
+    ) -> bool {
+        let mut bytes = 0;
+        loop {
+            if is_full(page, bytes) {
+                return false;
+            }
+            let Some((line, found)) = array.next_object::<Map<String, Value>>() else {
+                return true;
+            };
+            stand.items += 1;
+            let reason = match found {
+                objects::Found::Object(fields, is_lossy) => {
+                    bytes += array.last_len() as u64;
+                    if is_lossy {
+                        let reason = "some bytes are no UTF-8; they were replaced";
+                        page.skipped
+                            .push(self.root.skipped(&file.name, line, reason));
+                    }
+                    let names: Vec<String> = fields.keys().cloned().collect();
+                    match Row::deserialize(Value::Object(fields)) {
+                        Ok(row) => {
+                            stand.note_fields(names.into_iter());
+                            self.take_row(&row, file, line, page, people);
+                            continue;
+                        }
+                        Err(_) => "the item is no ticket: a field has another shape than expected"
+                            .to_owned(),
+                    }
+                }
+                objects::Found::Broken(reason) => reason,
+            };
+            page.skipped
+                .push(self.root.skipped(&file.name, line, reason));
+        }
+    }
+
+    /// Takes a ticket into the page; false when the row is none.
     fn take_row(
         &mut self,
         row: &Row,
         file: &Found,
         line: u64,
         page: &mut Page,
-        people: &mut HashMap<String, crate::model::Person>,
-    ) {
+        people: &mut People,
+    ) -> bool {
         let normalized = match normalize(
             row,
             &self.root.id,
@@ -258,7 +350,7 @@ impl Rows {
             Err(reason) => {
                 page.skipped
                     .push(self.root.skipped(&file.name, line, reason));
-                return;
+                return false;
             }
         };
         for note in &normalized.notes {
@@ -289,7 +381,7 @@ impl Rows {
                         .into_iter()
                         .filter(|event| *event.id.id != *row.id),
                 );
-                return;
+                return true;
             }
             page.threads.retain(|thread| *thread.id.id != *row.id);
             page.events.retain(|event| *event.id.id != *row.id);
@@ -311,10 +403,64 @@ impl Rows {
                 .space
                 .filter(|space| !page.spaces.contains(space)),
         );
+        true
     }
 }
 
-type FileLines = Lines<Box<dyn BufRead + Send>>;
+type Input = Box<dyn BufRead + Send>;
+type People = HashMap<String, crate::model::Person>;
+
+/// An opened file of tickets, and what was met in it so far.
+struct FileRows {
+    kind: Kind,
+    stand: Stand,
+}
+
+enum Kind {
+    /// One ticket a line.
+    Lines(Lines<Input>),
+    /// One array of tickets.
+    Array(Objects<Input>),
+}
+
+/// What was met in a file.
+#[derive(Default)]
+struct Stand {
+    /// Tickets of a file of lines; items of an array, tickets or not.
+    items: u64,
+    /// Lines that are no tickets.
+    broken: u64,
+    /// In how many tickets names of fields were looked at.
+    looked: u64,
+    /// The names that are none of ours.
+    unknown: BTreeSet<String>,
+}
+
+impl Stand {
+    /// Returns whether the names of fields are still looked at: so many tickets show what a file is like.
+    fn looks_at_fields(&self) -> bool {
+        self.looked < 200
+    }
+
+    /// Notes those names of fields that nobody knows.
+    fn note_fields(&mut self, names: impl Iterator<Item = String>) {
+        const NAMED: usize = 8;
+        const LONGEST: usize = 40;
+        if !self.looks_at_fields() {
+            return;
+        }
+        self.looked += 1;
+        for name in names {
+            let is_plain = name.len() <= LONGEST && !name.contains(char::is_control);
+            if is_plain && !wire::FIELDS.contains(&&*name) && self.unknown.len() < NAMED {
+                self.unknown.insert(name);
+            }
+        }
+    }
+}
+
+/// A file without a ticket is given up after so many lines.
+const MAX_BROKEN: u64 = 10;
 
 fn is_full(page: &Page, bytes: u64) -> bool {
     page.events.len() + page.skipped.len() >= MAX_ITEMS || bytes >= MAX_BYTES
@@ -325,7 +471,9 @@ fn is_wanted(name: &str) -> bool {
         .strip_suffix(".gz")
         .or(name.strip_suffix(".zst"))
         .unwrap_or(name);
-    plain.ends_with(".jsonl") || plain.ends_with(".ndjson")
+    [".jsonl", ".ndjson", ".json"]
+        .iter()
+        .any(|ending| plain.ends_with(ending))
 }
 
 fn is_packed(path: &Path) -> bool {
@@ -362,7 +510,48 @@ fn at_start(file: &Found) -> Mark {
 }
 
 /// Opens a file behind its mark, or at its start when the mark is not of this content.
-fn reader_after(file: &Found, mark: &mut Mark) -> std::io::Result<FileLines> {
+fn reader_after(file: &Found, mark: &mut Mark) -> std::io::Result<FileRows> {
+    if is_array(&file.path)? {
+        if mark.offset > 0 || !mark.is_same_file(&file.metadata) {
+            *mark = at_start(file);
+        }
+        let mut array = Objects::new(decoded(&file.path)?);
+        let taken = mark.line;
+        for _ in 0..taken {
+            array.next_object::<serde::de::IgnoredAny>();
+        }
+        return Ok(FileRows {
+            kind: Kind::Array(array),
+            stand: Stand {
+                items: taken,
+                ..Stand::default()
+            },
+        });
+    }
+    let lines = lines_after(file, mark)?;
+    Ok(FileRows {
+        stand: Stand {
+            // A file that was read before has tickets, or has been given up.
+            items: lines.number,
+            ..Stand::default()
+        },
+        kind: Kind::Lines(lines),
+    })
+}
+
+/// Returns whether a file holds one array of objects; a line such as `[1,2]` does not make it one.
+fn is_array(path: &Path) -> std::io::Result<bool> {
+    const HEAD: u64 = 4 << 10;
+    let mut head = Vec::new();
+    // An archive that is broken at once says so when it is read.
+    let _ = decoded(path)?.take(HEAD).read_to_end(&mut head);
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    let rest = head.trim_ascii_start().strip_prefix(b"[");
+    let first = rest.and_then(|rest| rest.trim_ascii_start().first());
+    Ok(matches!(first, Some(b'{' | b']')))
+}
+
+fn lines_after(file: &Found, mark: &mut Mark) -> std::io::Result<Lines<Input>> {
     if is_packed(&file.path) {
         if !mark.is_same_file(&file.metadata) {
             *mark = at_start(file);

@@ -12,18 +12,21 @@ use serde::Deserialize;
 
 use super::files::lines::lossy;
 use super::files::link::Link;
+use super::files::look::look;
 use super::files::{
     self, AudienceOption, FileSource, Found, MAX_BYTES, MAX_ITEMS, Mark, Marks, Root, bare_event,
 };
-use super::{Cursor, Page};
+use super::{Cursor, Fact, Page};
 use crate::model::{
     Audience, ConnectorId, Event, EventId, EventKind, Handle, Markdown, Person, Thread, ThreadId,
     ThreadKind,
 };
 
 mod cues;
+mod name;
 
 pub use cues::{Transcript, Utterance};
+use name::{in_name, start_in_name};
 
 /// No more of one file is read; a day of talk has about 1 MB.
 const MAX_FILE: u64 = 32 << 20;
@@ -62,6 +65,11 @@ impl Transcripts {
     /// # Errors
     /// When a key cannot be right.
     pub fn open(&self, id: &ConnectorId, base: &Path) -> Result<FileSource<Recordings>> {
+        let recordings = self.recordings(id, Root::new(id, base, &self.path)?)?;
+        Ok(FileSource::new(recordings))
+    }
+
+    fn recordings(&self, id: &ConnectorId, root: Root) -> Result<Recordings> {
         let zone = TimeZone::get(&self.time_zone).with_context(|| {
             format!(
                 "`time_zone` under [connectors.{id}] is no IANA zone: {:?}",
@@ -75,39 +83,69 @@ impl Transcripts {
                 )
             })
         });
-        Ok(FileSource::new(Recordings {
-            root: Root::new(id, base, &self.path)?,
+        Ok(Recordings {
+            root,
             url: Link::new(id, &self.url, &["stem"])?,
             start: start.transpose()?,
             zone,
             audience: self.audience,
-        }))
+        })
     }
 
-    /// Returns how many recordings there are, and of which days.
+    /// Returns how many recordings there are, of which days, and what is odd about them.
     ///
     /// # Errors
     /// When there is nothing at the path.
-    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<String>> {
+    pub fn check(&self, id: &ConnectorId, base: &Path) -> Result<Vec<Fact>> {
+        const NAMED: usize = 3;
         let root = Root::new(id, base, &self.path)?;
+        let recordings = self.recordings(id, root.clone())?;
         let found = root.files(is_wanted)?;
+        let what = ("recording", "recordings");
+        let open = |root| Recordings {
+            root,
+            ..recordings.clone()
+        };
+        let count = |page: &Page| page.threads.len();
+        let looked = look(&root, &found, what, ".vtt or .srt file", open, count);
+        let mut facts = looked.facts;
         let days: BTreeSet<civil::Date> = found
             .iter()
             .filter_map(|file| start_in_name(&stem_of(file), &TimeZone::UTC))
             .map(|at| at.to_zoned(TimeZone::UTC).date())
             .collect();
-        let span = match (days.first(), days.last()) {
-            (Some(first), Some(last)) => format!(" from {first} to {last}"),
-            _ => String::new(),
-        };
-        Ok(vec![format!(
-            "{}{span}",
-            files::counted(found.len() as u64, "recording", "recordings")
-        )])
+        if let (Some(Fact::Fine(says)), Some(first), Some(last)) =
+            (facts.first_mut(), days.first(), days.last())
+        {
+            says.push_str(&format!(", from {first} to {last}"));
+        }
+        let is_undated = |reason: &str| reason == NO_DATE;
+        let undated = looked
+            .skipped
+            .iter()
+            .filter(|item| is_undated(&item.reason));
+        let more = undated.clone().count().saturating_sub(NAMED);
+        facts.extend(
+            undated
+                .take(NAMED)
+                .map(|item| Fact::Note(format!("{}: {}", item.at, item.reason))),
+        );
+        if more > 0 {
+            let more = files::counted(more as u64, "more file", "more files");
+            facts.push(Fact::Note(format!("{more} without a date in the name")));
+        }
+        Ok(facts)
     }
 }
 
+/// What is told of a file that is no transcript.
+const NO_WORDS: &str = "no words with a time such as `00:00:01.000 --> 00:00:04.000` above them; nothing was taken from the file";
+
+/// What is told of a recording that is dated by its file.
+const NO_DATE: &str = "no date in the name; the file's time stands in. Name it like 2026-11-23T14-00Z-planning.vtt, or set `start`";
+
 /// An opened folder of transcripts.
+#[derive(Clone)]
 pub struct Recordings {
     root: Root,
     url: Link,
@@ -121,6 +159,7 @@ impl files::Reader for Recordings {
         let mut marks: Marks = files::parse_cursor(after);
         let found = self.root.files(is_wanted)?;
         let mut page = Page::default();
+        marks.forget_gone(&self.root, &found, &mut page);
         // Of two files with one name the `.vtt` says more: it sorts behind the `.srt` and takes its place here.
         let chosen: BTreeMap<String, &str> = found
             .iter()
@@ -143,14 +182,19 @@ impl files::Reader for Recordings {
                 break;
             }
             bytes += file.metadata.len();
+            page.again.push(self.root.again(&file.name, 0));
             let chosen = chosen[&stem_of(file)];
+            let mut mtime = files::mtime_ns(&file.metadata);
             if chosen == file.name {
-                self.read_file(file, &mut page);
+                if let Err(error) = self.read_file(file, &mut page) {
+                    self.root.give_up(file, &error, &mut page)?;
+                    mtime = files::UNREADABLE;
+                }
             } else {
                 let reason = format!("the transcript of the same name, {chosen}, was read instead");
                 page.skipped.push(self.root.skipped(&file.name, 0, reason));
             }
-            let (len, mtime) = (file.metadata.len(), files::mtime_ns(&file.metadata));
+            let len = file.metadata.len();
             marks.files.insert(
                 file.name.clone(),
                 Mark {
@@ -172,26 +216,16 @@ impl files::Reader for Recordings {
 }
 
 impl Recordings {
-    fn read_file(&self, file: &Found, page: &mut Page) {
+    fn read_file(&self, file: &Found, page: &mut Page) -> std::io::Result<()> {
         if file.metadata.len() > MAX_FILE {
             let reason = format!(
                 "the file is larger than {} MB, which no transcript is",
                 MAX_FILE >> 20
             );
             page.skipped.push(self.root.skipped(&file.name, 0, reason));
-            return;
+            return Ok(());
         }
-        let bytes = match std::fs::read(&file.path) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                page.skipped.push(self.root.skipped(
-                    &file.name,
-                    0,
-                    format!("cannot be read: {error}"),
-                ));
-                return;
-            }
-        };
+        let bytes = std::fs::read(&file.path)?;
         let (text, is_lossy) = lossy(&bytes);
         if is_lossy {
             page.skipped.push(self.root.skipped(
@@ -205,6 +239,15 @@ impl Recordings {
             page.skipped
                 .push(self.root.skipped(&file.name, *line, reason.as_str()));
         }
+        if transcript.utterances.is_empty() {
+            let reason = if text.trim().is_empty() {
+                "the file is empty; nothing was taken from it"
+            } else {
+                NO_WORDS
+            };
+            page.skipped.push(self.root.skipped(&file.name, 0, reason));
+            return Ok(());
+        }
         let stem = stem_of(file);
         let noted = transcript
             .notes
@@ -213,7 +256,10 @@ impl Recordings {
         let start = start_in_name(&stem, &self.zone)
             .or(noted)
             .or(self.start)
-            .unwrap_or_else(|| files::modified_at(&file.metadata));
+            .unwrap_or_else(|| {
+                page.skipped.push(self.root.skipped(&file.name, 0, NO_DATE));
+                files::modified_at(&file.metadata)
+            });
         let link = self.url.fill(&[("stem", &stem)]);
         let (thread, events, people) = normalize(
             &stem,
@@ -226,6 +272,7 @@ impl Recordings {
         page.threads.push(thread);
         page.events.extend(events);
         page.people.extend(people);
+        Ok(())
     }
 }
 
@@ -323,50 +370,23 @@ fn stem_of(file: &Found) -> String {
         .into_owned()
 }
 
-/// Returns the title in a file's name: what stands behind the date, with blanks.
+/// Returns the title in a file's name: what stands around the date, with blanks.
 fn title_of(stem: &str) -> String {
-    let rest = match date_in(stem) {
-        Some((_, _, rest)) => rest,
-        None => stem,
+    let title = match in_name(stem) {
+        Some(found) => format!("{} {}", found.before, found.behind),
+        None => stem.to_owned(),
     };
-    let title = rest.replace(['-', '_'], " ");
-    let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
+    let title = title.replace(['-', '_'], " ");
+    let words = title
+        .split_whitespace()
+        .map(|word| word.trim_matches(['(', ')', '[', ']', ',']))
+        .filter(|word| !word.is_empty());
+    let title = words.collect::<Vec<_>>().join(" ");
     if title.is_empty() {
         stem.to_owned()
     } else {
         title
     }
-}
-
-/// Returns the start in a file's name: `2026-10-23-planning` or `2026-10-23T14-00Z-planning`.
-fn start_in_name(stem: &str, zone: &TimeZone) -> Option<Timestamp> {
-    let (date, time, _) = date_in(stem)?;
-    // Noon, so that the day is the same in nearly every zone.
-    let (time, is_utc) = time.unwrap_or((civil::time(12, 0, 0, 0), true));
-    let zone = if is_utc { TimeZone::UTC } else { zone.clone() };
-    Some(date.to_datetime(time).to_zoned(zone).ok()?.timestamp())
-}
-
-type InName<'a> = (civil::Date, Option<(civil::Time, bool)>, &'a str);
-
-fn date_in(stem: &str) -> Option<InName<'_>> {
-    let date: civil::Date = stem.get(..10)?.parse().ok()?;
-    let rest = &stem[10..];
-    let Some(clock) = rest.strip_prefix('T') else {
-        return Some((date, None, rest));
-    };
-    let digits = |from: usize| clock.get(from..from + 2)?.parse::<i8>().ok();
-    let is_apart = clock
-        .get(2..3)
-        .is_some_and(|sign| matches!(sign, "-" | "_" | "." | ":"));
-    let (hour, minute, len) = match is_apart {
-        true => (digits(0)?, digits(3)?, 5),
-        false => (digits(0)?, digits(2)?, 4),
-    };
-    let time = civil::Time::new(hour, minute, 0, 0).ok()?;
-    let rest = &clock[len..];
-    let behind = rest.strip_prefix('Z');
-    Some((date, Some((time, behind.is_some())), behind.unwrap_or(rest)))
 }
 
 /// Reads a time with an offset, or one of the zone, or a date; words around it do not matter.

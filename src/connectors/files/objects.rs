@@ -22,6 +22,15 @@ pub struct Objects<R> {
     first_indent: Option<Option<Vec<u8>>>,
     buffer: Vec<u8>,
     is_over: bool,
+    /// Whether there was anything but white space.
+    is_begun: bool,
+}
+
+/// What comes next in the array, and its line.
+enum Next {
+    Object(u64),
+    Stray(u64),
+    End,
 }
 
 /// What was found at a place of the array.
@@ -44,7 +53,13 @@ impl<R: BufRead> Objects<R> {
             first_indent: None,
             buffer: Vec::new(),
             is_over: false,
+            is_begun: false,
         }
+    }
+
+    /// Returns the length of the object that came last.
+    pub fn last_len(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Returns the next object, or what is broken instead, with the line it begins at.
@@ -53,10 +68,19 @@ impl<R: BufRead> Objects<R> {
             return None;
         }
         let line = match self.skip_to_object() {
-            Ok(Some(line)) => line,
-            Ok(None) => {
+            Ok(Next::Object(line)) => line,
+            Ok(Next::Stray(line)) => {
+                return Some((
+                    line,
+                    Found::Broken("what stands here is no JSON object".into()),
+                ));
+            }
+            Ok(Next::End) => {
                 self.is_over = true;
-                return None;
+                if self.is_begun {
+                    return None;
+                }
+                return Some((0, Found::Broken("the file is empty".into())));
             }
             Err(reason) => {
                 self.is_over = true;
@@ -106,14 +130,20 @@ impl<R: BufRead> Objects<R> {
         }
     }
 
-    /// Goes to the next opening brace and returns its line.
-    fn skip_to_object(&mut self) -> Result<Option<u64>, String> {
+    /// Goes to the next opening brace; what stands before it and belongs to no list is told first, once.
+    fn skip_to_object(&mut self) -> Result<Next, String> {
+        let mut stray = None;
         loop {
             match self.next_byte()? {
-                None => return Ok(None),
+                None => return Ok(stray.map_or(Next::End, Next::Stray)),
+                Some(b'{') if stray.is_some() => {
+                    self.again.push_front(b'{');
+                    return Ok(stray.map_or(Next::End, Next::Stray));
+                }
                 Some(b'{') => {
+                    self.is_begun = true;
                     self.first_indent.get_or_insert(self.indent.take());
-                    return Ok(Some(self.line));
+                    return Ok(Next::Object(self.line));
                 }
                 Some(b'\n') => self.indent = Some(Vec::new()),
                 Some(byte) if byte.is_ascii_whitespace() => {
@@ -121,7 +151,15 @@ impl<R: BufRead> Objects<R> {
                         indent.push(byte);
                     }
                 }
-                Some(_) => self.indent = None,
+                Some(byte) => {
+                    self.indent = None;
+                    // A mark of the encoding may stand at the start.
+                    let is_mark = !self.is_begun && matches!(byte, 0xef | 0xbb | 0xbf);
+                    self.is_begun |= !is_mark;
+                    if !is_mark && !matches!(byte, b'[' | b']' | b',') {
+                        stray.get_or_insert(self.line);
+                    }
+                }
             }
         }
     }
@@ -258,7 +296,16 @@ mod tests {
 
     #[test]
     fn what_is_whole_comes_out_of_what_is_broken() {
-        check(b"", &[]);
+        check(b"", &[(0, Err("the file is empty"))]);
+        check(b"\xef\xbb\xbf[]", &[]);
+        check(
+            b"[1, \"two\",\n{\"a\":1},\nnull]",
+            &[
+                (1, Err("what stands here is no JSON object")),
+                (2, Ok("1")),
+                (3, Err("what stands here is no JSON object")),
+            ],
+        );
         check(b"[]", &[]);
         check(
             b"[{\"a\":1},\n{\"a\":{\"b\":\"}\\\"{\"}}]",
@@ -280,7 +327,10 @@ mod tests {
             &[(1, Err("an item has no end")), (2, Ok("2")), (3, Ok("3"))],
         );
         check(b"[{\"a\":\"\xff\"}]", &[(1, Ok("\"\u{fffd}\"?"))]);
-        check(b"<html>404</html>", &[]);
+        check(
+            b"<html>404</html>",
+            &[(1, Err("what stands here is no JSON object"))],
+        );
         let nested = b"[\n {\n  \"a\":1,\n  \"b\":[\n   {\"a\":8},\n   {\"a\":9}\n  ";
         check(
             nested,

@@ -73,6 +73,7 @@ pub fn read(source: &mut AnySource, cursor: Option<Cursor>) -> All {
         all.page.spaces.extend(page.spaces);
         all.page.people.extend(page.people);
         all.page.skipped.extend(page.skipped);
+        all.page.again.extend(page.again);
         all.cursor = page.next.or(all.cursor);
         if !page.more {
             return all;

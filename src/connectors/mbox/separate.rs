@@ -89,8 +89,13 @@ impl<R: BufRead> Mails<R> {
         while let Some(line) = self.lines.next_line()? {
             let is_first_line = std::mem::replace(&mut self.is_first_line, false);
             let (start, number) = (line.start, line.number);
-            if is_separator(line.bytes, is_after_blank || is_first_line) {
-                let held = line.bytes.to_vec();
+            // A mark of the encoding may stand before the first mail.
+            let bytes = match line.bytes.strip_prefix(b"\xef\xbb\xbf") {
+                Some(rest) if start == 0 => rest,
+                _ => line.bytes,
+            };
+            if is_separator(bytes, is_after_blank || is_first_line) {
+                let held = bytes.to_vec();
                 let Some(after) = self.lines.next_line()? else {
                     mail.push_line(&held);
                     break;
@@ -115,13 +120,13 @@ impl<R: BufRead> Mails<R> {
                 is_after_blank = false;
                 continue;
             }
-            if mail.line == 0 && !line.bytes.is_empty() {
+            if mail.line == 0 && !bytes.is_empty() {
                 (mail.start, mail.line) = (start, number);
             }
-            is_after_blank = line.bytes.is_empty();
+            is_after_blank = bytes.is_empty();
             mail.found.is_cut |= line.is_cut;
             if has_separator || !is_blank(&mail.raw) || !is_after_blank {
-                push_unquoted(&mut mail, line.bytes);
+                push_unquoted(&mut mail, bytes);
             }
         }
         if !has_separator && is_blank(&mail.raw) {
@@ -232,4 +237,18 @@ fn clock_of(token: &str) -> Option<civil::Time> {
         parts.next().unwrap_or(Some(0))?,
     );
     civil::Time::new(hour, minute, second.min(59), 0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_of_the_encoding_does_not_cost_the_first_mail() {
+        let text = "\u{feff}From a@x Mon Nov  9 01:00:00 2026\nFrom: a@x\nSubject: s\n\nhello\n\n\u{feff}From b@x\n";
+        let mut mails = Mails::new(text.as_bytes(), "m", 0, 0);
+        let mail = mails.next_mail().unwrap().unwrap();
+        assert!(!mail.is_junk && mail.raw.starts_with(b"From: a@x"));
+        assert!(mails.next_mail().unwrap().is_none());
+    }
 }

@@ -13,6 +13,15 @@ use super::{Found, Objects, Skipped, files, split_day};
 use crate::connectors::files::{Root, tolerant};
 use crate::model::{Audience, ConnectorId, Handle, Person, Space, SpaceId};
 
+/// The files that hold lists.
+pub(super) const NAMES: [&str; 5] = [
+    "users.json",
+    "channels.json",
+    "groups.json",
+    "mpims.json",
+    "dms.json",
+];
+
 /// A row of `users.json`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -289,7 +289,7 @@ pub fn normalize(
 }
 
 /// Returns the time of `seconds.micros`.
-fn time_of(ts: &str) -> Option<Timestamp> {
+pub(super) fn time_of(ts: &str) -> Option<Timestamp> {
     let (seconds, micros) = ts.split_once('.').unwrap_or((ts, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number(seconds) || !is_number(micros) {

@@ -409,3 +409,42 @@ fn check_tells_what_is_there() {
         ["4 channels, 4 people, 6 day files from 2026-10-23 to 2026-10-24"]
     );
 }
+
+#[test]
+fn an_empty_day_an_item_that_is_no_object_and_an_impossible_time_are_named() {
+    let base = export();
+    let day = |name: &str, text: &str| {
+        fs::write(base.path().join("export/parser").join(name), text).unwrap();
+    };
+    let said = |ts: &str| {
+        format!("{{\"type\":\"message\",\"user\":\"U1\",\"ts\":\"{ts}\",\"text\":\"hello\"}}")
+    };
+    day("2026-10-25.json", "");
+    let (right, old, late) = (
+        said("1792999000.000100"),
+        said("12.000100"),
+        said("4102531200.000100"),
+    );
+    day(
+        "2026-10-26.json",
+        &format!("[\n7,\n{right},\n{old},\n{late}]"),
+    );
+    let all = read_new(TABLE, base.path());
+    let told = all.skipped();
+    let about = |name: &str| -> Vec<&str> {
+        let told = told.iter().filter(|told| told.contains(name));
+        told.map(|told| told.rsplit('/').next().unwrap()).collect()
+    };
+    assert_eq!(about("10-25"), ["2026-10-25.json: the file is empty"]);
+    assert_eq!(
+        about("10-26"),
+        [
+            "2026-10-26.json:2: what stands here is no JSON object",
+            "2026-10-26.json:4: the message's time lies in 1970, more than a year from the day of its file; it was left out",
+            "2026-10-26.json:5: the message's time lies in 2100, more than a year from the day of its file; it was left out",
+        ]
+    );
+    let ids = all.ids();
+    let has = |ts: &str| ids.iter().any(|id| id.ends_with(ts));
+    assert!(has(":1792999000.000100") && !has(":12.000100") && !has(":4102531200.000100"));
+}

@@ -105,8 +105,19 @@ pub fn normalize(
         ..bare_event(EventId::new(id, event_id), thread_id.clone(), kind, at)
     };
     let opened_at = time(&row.created_at).unwrap_or_else(|| {
-        notes.push("`created_at` is no time; the earliest time of the ticket stands in".to_owned());
-        earliest(row).unwrap_or(fallback)
+        let what = if row.created_at.is_empty() {
+            "is missing"
+        } else {
+            "is no time"
+        };
+        let earliest = earliest(row);
+        let stand_in = if earliest.is_some() {
+            "the earliest time that the ticket names"
+        } else {
+            "the file's own time"
+        };
+        notes.push(format!("`created_at` {what}; {stand_in} stands in"));
+        earliest.unwrap_or(fallback)
     });
     let author = if row.reporter.is_some() {
         &row.reporter

@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::Write as _;
 
-use crate::connectors::files::testing::{All, fixtures, open, read, read_new};
+use crate::connectors::Source as _;
+use crate::connectors::files::testing::{All, check, fixtures, open, read, read_new};
 use crate::model::{Audience, Event, EventKind, Thread};
 
 const TABLE: &str = "type = \"tickets\"\npath = \"t.jsonl\"\nurl = \"https://t.example/{id}\"";
@@ -169,10 +170,10 @@ fn what_is_broken_is_named_and_the_rest_is_loaded() {
     assert_eq!(
         all.skipped(),
         [
-            "t.jsonl:1: `created_at` is no time; the earliest time of the ticket stands in",
+            "t.jsonl:1: `created_at` is missing; the file's own time stands in",
             "t.jsonl:2: comment 1 has no time; the time before it stands in",
             "t.jsonl:2: comment 3 has the id of another comment; it got one of its own",
-            "t.jsonl:3: the line is no ticket: not JSON from column 2 on",
+            "t.jsonl:3: the line is no ticket: it is no JSON object",
             "t.jsonl:4: a line without an `id` is no ticket",
             "t.jsonl:5: the ticket stood further up with a later update; only its comments were taken from here",
             "t.jsonl:6: some bytes are no UTF-8; they were replaced",
@@ -360,4 +361,132 @@ fn status_words_say_what_is_closed() {
             "{json}"
         );
     }
+}
+
+/// Reads one file of tickets and returns the tickets and what is told, `t.jsonl` cut off.
+fn read_text(text: &str) -> (Vec<String>, String) {
+    let base = folder_with("t.jsonl", text.as_bytes());
+    let all = read_new(TABLE, base.path());
+    let ids = all.page.threads.iter().map(|at| at.id.id.to_string());
+    (ids.collect(), all.skipped().join("\n"))
+}
+
+#[test]
+fn an_array_of_tickets_is_read_like_lines() {
+    let row = "{\n \"id\": \"T-1\",\n \"created_at\": \"2026-10-20\",\n \"comments\": [{\"at\": \"2026-10-21\", \"text\": \"a\"}]\n}";
+    let (ids, told) = read_text(&format!(
+        "\u{feff}[\n{row},\n7,\n{}\n]",
+        row.replace("T-1", "T-2")
+    ));
+    assert_eq!(ids, ["T-1", "T-2"]);
+    assert_eq!(told, "t.jsonl:7: what stands here is no JSON object");
+    assert_eq!(read_text("[]"), (vec![], String::new()));
+
+    // More than a page, and a new process in the middle of it.
+    let rows: Vec<String> = (0..4_100)
+        .map(|at| format!("{{\"id\":\"T-{at}\",\"created_at\":\"2026-10-20\"}}"))
+        .collect();
+    let base = folder_with("t.jsonl", format!("[{}]", rows.join(",")).as_bytes());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let first = runtime
+        .block_on(open(TABLE, base.path()).fetch(None))
+        .unwrap();
+    let rest = read(&mut open(TABLE, base.path()), first.next);
+    let got = first.threads.len() + rest.page.threads.len();
+    assert!(first.more && got == 4_100, "{got}");
+    assert_eq!(&*rest.page.threads.last().unwrap().id.id, "T-4099");
+
+    // It grows: it is read again whole, and what was said of it goes.
+    fs::write(
+        base.path().join("t.jsonl"),
+        "[{\"id\":\"A\"}, {\"id\":\"B\"}]",
+    )
+    .unwrap();
+    let more = read(&mut open(TABLE, base.path()), rest.cursor);
+    assert_eq!(more.page.threads.len(), 2);
+    assert_eq!(
+        (
+            more.page.again[0].at.as_str(),
+            more.page.again[0].after_line
+        ),
+        ("t.jsonl", 0)
+    );
+}
+
+#[test]
+fn what_is_no_ticket_is_named_and_no_more_of_it_than_helps() {
+    let good = "{\"id\":\"T-1\",\"created_at\":\"2026-10-20\",\"colour\":1,\"mood\":2}\n";
+    let (ids, told) = read_text(&format!("{good}[1,2]\n{}", good.replace("T-1", "T-2")));
+    assert_eq!(ids, ["T-1", "T-2"]);
+    assert_eq!(
+        told,
+        "t.jsonl:2: the line is no ticket: it is no JSON object\nt.jsonl: fields that daybrief does not know were left out: colour, mood"
+    );
+    // Seventy lines of something else.
+    let (ids, told) = read_text(&"not a ticket\n".repeat(70));
+    assert!(ids.is_empty());
+    assert_eq!(told.lines().count(), 11, "{told}");
+    assert!(told.ends_with("one JSON object a line is needed, or one JSON array of objects"));
+    let (_, told) = read_text(
+        "{\"id\":\"T-1\"}\n{\"id\":\"T-2\",\"created_at\":\"noon\",\"updated_at\":\"2026-10-20\"}\n",
+    );
+    assert_eq!(
+        told,
+        "t.jsonl:1: `created_at` is missing; the file's own time stands in\nt.jsonl:2: `created_at` is no time; the earliest time that the ticket names stands in"
+    );
+}
+
+#[test]
+fn every_field_of_a_row_is_known_by_name() {
+    let source = include_str!("wire.rs");
+    let row = source.split("pub struct Row {").nth(1).unwrap();
+    let row = row.split("\n}").next().unwrap();
+    let mut names: Vec<&str> = Vec::new();
+    for line in row.lines() {
+        let quoted = |key: &str| line.split(key).nth(1)?.split('"').nth(1);
+        names.extend(quoted("rename = ").into_iter().chain(quoted("alias = ")));
+        let field = line
+            .trim()
+            .trim_start_matches("pub ")
+            .trim_start_matches("pub(super) ");
+        if let Some((name, _)) = field
+            .split_once(": ")
+            .filter(|_| !line.contains(['#', '/']))
+        {
+            names.push(name);
+        }
+    }
+    let known = |name: &str| super::wire::FIELDS.contains(&name) || name == "kind";
+    let unknown: Vec<&&str> = names.iter().filter(|name| !known(name)).collect();
+    assert!(names.len() > 25 && unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn check_says_of_which_files_nothing_can_be_read() {
+    let base = tempfile::tempdir().unwrap();
+    let config: crate::connectors::ConnectorConfig =
+        toml::from_str("type = \"tickets\"\npath = \".\"").unwrap();
+    let facts = || check(&config, base.path()).unwrap();
+    assert_eq!(
+        facts(),
+        [
+            "nothing to read: there is no .jsonl, .ndjson or .json file at .; put one there or correct `path`"
+        ]
+    );
+    fs::write(base.path().join("a.jsonl"), "").unwrap();
+    assert_eq!(
+        facts(),
+        ["1 file at ., but nothing in it: no ticket so far"]
+    );
+    fs::write(base.path().join("b.jsonl"), [0, 159, 200, 10, 7].repeat(9)).unwrap();
+    fs::write(base.path().join("c.json"), "[\n{\n\"id\": \"T-1\"\n}]").unwrap();
+    assert_eq!(
+        facts(),
+        [
+            "1 ticket in 3 files",
+            "no ticket can be read from ./b.jsonl:1: the line is no ticket: it is no JSON object"
+        ]
+    );
 }

@@ -6,6 +6,43 @@ use serde_json::Value;
 
 use crate::connectors::files::tolerant;
 
+/// The fields of [`Row`], as they are written.
+pub const FIELDS: [&str; 32] = [
+    "id",
+    "project",
+    "product",
+    "created_at",
+    "updated_at",
+    "resolved_at",
+    "type",
+    "title",
+    "body",
+    "environment",
+    "url",
+    "reporter",
+    "creator",
+    "component",
+    "labels",
+    "priority",
+    "assignee",
+    "assignee_placeholder",
+    "assignee_known_at",
+    "initial_assignee",
+    "reviewers",
+    "status",
+    "resolution",
+    "duplicate_of",
+    "due",
+    "due_date",
+    "cc",
+    "comments",
+    "events",
+    // Known, and of no use to a briefing.
+    "initial_status",
+    "links",
+    "versions",
+];
+
 /// One line: a ticket with its comments and, where the tracker keeps one, its history.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]

@@ -65,7 +65,12 @@ impl Transcript {
                 {
                     words.pop();
                 }
-                match (millis(from.trim()), millis(upto)) {
+                let from_ms = millis(from.trim());
+                if from_ms.is_some() && millis(upto).is_none() && !upto.is_empty() {
+                    let reason = "the cue's end is no time; its start stands in";
+                    transcript.broken.push((number, reason.to_owned()));
+                }
+                match (from_ms, millis(upto)) {
                     (Some(from_ms), upto_ms) => push_cue(
                         &mut cues,
                         from_ms,
@@ -199,10 +204,13 @@ fn millis(text: &str) -> Option<u64> {
     if !(2..=3).contains(&parts.len()) {
         return None;
     }
-    for part in parts {
-        seconds = seconds
-            .checked_mul(60)?
-            .checked_add(part.trim().parse().ok()?)?;
+    for (at, part) in parts.into_iter().enumerate() {
+        let part: u64 = part.trim().parse().ok()?;
+        // The first one may be long: a talk of 75 minutes.
+        if at > 0 && part > 59 {
+            return None;
+        }
+        seconds = seconds.checked_mul(60)?.checked_add(part)?;
     }
     let fraction: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
     seconds.checked_mul(1_000)?.checked_add(fraction)
@@ -321,6 +329,15 @@ mod tests {
             [(3, "the cue has no start time; it was left out".to_owned())]
         );
         assert_eq!(transcript.utterances[0].text, "kept");
+        let broken = Transcript::parse("00:00:99,000 --> x\nlost\n\n75:00.000 --> x\nkept").broken;
+        let broken: Vec<_> = broken.iter().map(|(line, says)| (*line, &**says)).collect();
+        assert_eq!(
+            broken,
+            [
+                (1, "the cue has no start time; it was left out"),
+                (4, "the cue's end is no time; its start stands in"),
+            ]
+        );
         check("", &[]);
         check("no cues at all", &[]);
     }

@@ -84,24 +84,8 @@ fn a_new_recording_is_all_that_comes() {
 }
 
 #[test]
-fn a_start_is_found_in_names_notes_and_the_config() {
+fn a_start_is_found_in_notes_and_the_config() {
     let zone = TimeZone::get("Europe/Lisbon").unwrap();
-    for (stem, expected) in [
-        ("2026-07-01-planning", Some("2026-07-01T12:00:00Z")),
-        ("2026-07-01T14-30Z-x", Some("2026-07-01T14:30:00Z")),
-        ("2026-07-01T1430", Some("2026-07-01T13:30:00Z")),
-        ("2026-13-01", None),
-        ("planning", None),
-        ("é2026-07-01", None),
-    ] {
-        assert_eq!(
-            start_in_name(stem, &zone)
-                .map(|at| at.to_string())
-                .as_deref(),
-            expected,
-            "{stem}"
-        );
-    }
     assert_eq!(
         moment("Date: 2026-07-01 14:30", &zone).unwrap().to_string(),
         "2026-07-01T13:30:00Z"
@@ -127,4 +111,52 @@ fn a_start_is_found_in_names_notes_and_the_config() {
             .to_string()
             .contains("`start`")
     );
+}
+
+#[test]
+fn a_recording_without_a_date_and_one_without_words_are_named() {
+    let base = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| std::fs::write(base.path().join(name), text).unwrap();
+    let cue = "WEBVTT\n\n00:01.000 --> 00:02.000\nhello";
+    put("all hands.vtt", cue);
+    put("GMT20261123-140000_Recording.vtt", cue);
+    put("bad.vtt", "hello");
+    put("empty.vtt", "");
+    put("2026-11-23.srt", "1\n00:00:99,000 --> x\nlost\n");
+    let all = read_new(TABLE, base.path());
+    let titles: Vec<&str> = all.page.threads.iter().map(|at| &*at.title).collect();
+    assert_eq!(titles, ["Recording", "all hands"]);
+    let told = all.skipped().join("\n").replace("./", "");
+    assert_eq!(
+        told.lines().collect::<Vec<_>>(),
+        [
+            "2026-11-23.srt:2: the cue has no start time; it was left out",
+            &format!("2026-11-23.srt: {NO_WORDS}"),
+            &format!("all hands.vtt: {NO_DATE}"),
+            &format!("bad.vtt: {NO_WORDS}"),
+            "empty.vtt: the file is empty; nothing was taken from it",
+        ]
+    );
+    let config = toml::from_str(TABLE).unwrap();
+    let facts = crate::connectors::files::testing::check(&config, base.path()).unwrap();
+    assert_eq!(
+        facts
+            .join("\n")
+            .replace("./", "")
+            .lines()
+            .collect::<Vec<_>>(),
+        [
+            "2 recordings in 5 files, from 2026-11-23 to 2026-11-23",
+            "no recording can be read from 2026-11-23.srt:2: the cue has no start time; it was left out",
+            &format!("no recording can be read from bad.vtt: {NO_WORDS}"),
+            "no recording can be read from empty.vtt: the file is empty; nothing was taken from it",
+            &format!("all hands.vtt: {NO_DATE}"),
+        ]
+    );
+
+    // Mended, it is read again, and what was said of it goes.
+    put("bad.vtt", cue);
+    let more = read(&mut open(TABLE, base.path()), all.cursor);
+    assert_eq!(more.page.again[0].at, "./bad.vtt");
+    assert_eq!(more.ids(), ["bad", "bad#t=1"]);
 }
