@@ -28,8 +28,10 @@ use mentions::Names;
 pub struct Synced {
     /// Events that are new to the log.
     pub events: usize,
-    /// Threads that are new or have something new.
+    /// Threads that are new or have something new; unthreaded talk counts by conversation.
     pub threads: usize,
+    /// The same, by where they are shown: a thread may come in several pages.
+    topics: BTreeSet<TopicId>,
     /// Items that were left out, with the reasons.
     pub skipped: Vec<Skipped>,
 }
@@ -75,7 +77,8 @@ pub async fn sync<S: Source>(
             .write(move |c| store_page(c, &id, &page, &roster, moment, is_first))
             .await?;
         synced.events += stored.events;
-        synced.threads += stored.threads;
+        synced.topics.extend(stored.topics);
+        synced.threads = synced.topics.len();
         synced.skipped.extend(skipped);
         synced.skipped.extend(stored.skipped);
         seen(&synced, at);
@@ -142,6 +145,10 @@ pub fn store_page(
         ledger::judge(c, *topic, &roster)?;
     }
     synced.threads = topics.len();
+    synced.topics = topics;
+    for again in &page.again {
+        progress::forget_skips(c, connector, again)?;
+    }
     progress::put_skips(c, connector, &page.skipped, now)?;
     progress::put_skips(c, connector, &synced.skipped, now)?;
     progress::put_cursor(

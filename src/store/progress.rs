@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{micros, moment};
-use crate::connectors::{Cursor, Skipped};
+use crate::connectors::{Again, Cursor, Skipped};
 use crate::model::{ConnectorId, Gap};
 
 /// Where a source stands.
@@ -86,10 +86,23 @@ pub fn put_skips(
     Ok(())
 }
 
-/// Returns the items of a source that were left out, latest first.
+/// Forgets what was said of a file, or of its part behind a line: it has been read anew.
+pub fn forget_skips(c: &Connection, connector: &ConnectorId, again: &Again) -> Result<()> {
+    // Not by LIKE: a name may hold `%` and `_`.
+    c.prepare_cached(
+        "DELETE FROM skips WHERE connector = ?1
+         AND ((at = ?2 AND ?3 = 0)
+           OR (substr(at, 1, length(?2) + 1) = ?2 || ':' AND CAST(substr(at, length(?2) + 2) AS INTEGER) > ?3))",
+    )?
+    .execute(params![connector.as_str(), again.at, again.after_line as i64])?;
+    Ok(())
+}
+
+/// Returns the items of a source that were left out, latest first, those of one file by line.
 pub fn skips_of(c: &Connection, connector: &ConnectorId, limit: usize) -> Result<Vec<Skipped>> {
     let mut statement = c.prepare_cached(
-        "SELECT at, reason FROM skips WHERE connector = ?1 ORDER BY seen_at DESC, at LIMIT ?2",
+        "SELECT at, reason FROM skips WHERE connector = ?1 ORDER BY seen_at DESC,
+           rtrim(at, '0123456789'), CAST(substr(at, length(rtrim(at, '0123456789')) + 1) AS INTEGER), reason LIMIT ?2",
     )?;
     let rows = statement.query_map(params![connector.as_str(), limit as i64], |row| {
         Ok(Skipped {
@@ -118,6 +131,12 @@ pub fn put_gap(c: &Connection, gap: &Gap, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Forgets the gap of something that is there after all.
+pub fn close_gap(c: &Connection, of: &str) -> Result<()> {
+    c.execute("DELETE FROM gaps WHERE of_what = ?1", [of])?;
+    Ok(())
+}
+
 /// Returns the gaps noted since a moment, latest first.
 pub fn gaps_since(c: &Connection, since: Timestamp, limit: usize) -> Result<Vec<(Timestamp, Gap)>> {
     let mut statement = c.prepare_cached(
@@ -138,7 +157,7 @@ pub fn gaps_since(c: &Connection, since: Timestamp, limit: usize) -> Result<Vec<
 /// How much one connector has stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Threads.
+    /// Threads as they are shown: unthreaded talk counts by conversation.
     pub threads: u64,
     /// Events of every kind.
     pub events: u64,
@@ -150,10 +169,67 @@ pub struct Counts {
 pub fn counts_of(c: &Connection, connector: &ConnectorId) -> Result<Counts> {
     let count = |sql: &str| c.query_row(sql, [connector.as_str()], |row| row.get(0));
     Ok(Counts {
-        threads: count("SELECT count(*) FROM threads WHERE connector = ?1")?,
+        threads: count("SELECT count(DISTINCT topic) FROM events WHERE connector = ?1")?,
         events: count("SELECT count(*) FROM events WHERE connector = ?1")?,
         open_asks: count(
             "SELECT count(*) FROM asks JOIN events USING (seq) WHERE events.connector = ?1 AND closed_seq IS NULL",
         )?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_of_a_file_goes_when_it_is_read_anew_and_lines_are_in_order() {
+        let store = crate::store::Store::in_memory().unwrap();
+        let id = ConnectorId::new("list");
+        let skip = |at: &str| Skipped {
+            at: at.to_owned(),
+            reason: "odd".to_owned(),
+        };
+        let all = [
+            "a.jsonl:2",
+            "a.jsonl:10",
+            "a.jsonl:100",
+            "a.jsonl:1",
+            "a.jsonl",
+            "aXjsonl:3",
+            "b:2",
+        ];
+        let left = |again: Option<(&str, u64)>| -> Vec<String> {
+            let id = id.clone();
+            let again = again.map(|(at, after_line)| Again {
+                at: at.to_owned(),
+                after_line,
+            });
+            let skips = store.write_now(|c| {
+                c.execute("DELETE FROM skips", [])?;
+                put_skips(c, &id, &all.map(skip), Timestamp::UNIX_EPOCH)?;
+                if let Some(again) = again {
+                    forget_skips(c, &id, &again)?;
+                }
+                skips_of(c, &id, 100)
+            });
+            skips.unwrap().into_iter().map(|skip| skip.at).collect()
+        };
+        assert_eq!(
+            left(None),
+            [
+                "a.jsonl",
+                "a.jsonl:1",
+                "a.jsonl:2",
+                "a.jsonl:10",
+                "a.jsonl:100",
+                "aXjsonl:3",
+                "b:2"
+            ]
+        );
+        assert_eq!(
+            left(Some(("a.jsonl", 2))),
+            ["a.jsonl", "a.jsonl:1", "a.jsonl:2", "aXjsonl:3", "b:2"]
+        );
+        assert_eq!(left(Some(("a.jsonl", 0))), ["aXjsonl:3", "b:2"]);
+    }
 }
