@@ -30,7 +30,7 @@ pub use here::Here;
 pub use html::{html, subject};
 pub use json::{from_json, json_line, summary_of, to_json};
 pub use markdown::markdown;
-pub use plain::plain;
+pub use plain::{plain, visible_line};
 pub use slack::{slack, slack_with_buttons};
 pub use terminal::{Links, Screen, terminal};
 

@@ -189,8 +189,9 @@ fn lines(item: &BriefingItem, made: &Briefing) -> Vec<String> {
                 plain(&citation.quote)
             ));
         }
-        if !citation.url.is_empty() {
-            lines.push(format!("              {}", plain(&citation.url)));
+        // The address is the event's own, not one out of its text.
+        if let Some(address) = render::links::web_address(&citation.url) {
+            lines.push(format!("              {address}"));
         }
     }
     lines.push(

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::site::Site;
 use super::{Global, output};
-use crate::brief::render::{links, plain};
+use crate::brief::render::{links, plain, visible_line};
 use crate::ingest::follow;
 use crate::model::{ConnectorId, EventId, Logged, Member, MemberId, Thread, ThreadId};
 use crate::store::{audiences, events, followers, tickets};
@@ -35,11 +35,20 @@ pub struct Search {
     #[arg(long = "as", value_name = "MEMBER")]
     pub(super) asker: Option<String>,
     /// At most this many results.
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value = "10", value_name = "N", value_parser = at_least_one)]
     pub(super) limit: usize,
     /// Show every part of each score.
     #[arg(long)]
     explain: bool,
+}
+
+/// Reads a number from 1 on.
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be 1 or more".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it must be a whole number".to_owned()),
+    }
 }
 
 /// What is looked for.
@@ -275,12 +284,12 @@ fn as_value(site: &Site, result: &Shown) -> serde_json::Value {
         "id": &*event.id.id,
         "thread": &*event.thread.id,
         "kind": result.thread.kind.as_str(),
-        "place": place_of(site, &result.thread),
-        "title": result.thread.title,
-        "author": event.author.as_ref().map(|author| site.roster.name_of(author)),
+        "place": visible_line(&place_of(site, &result.thread)),
+        "title": visible_line(&result.thread.title),
+        "author": event.author.as_ref().map(|author| visible_line(&site.roster.name_of(author)).into_owned()),
         "at": event.occurred_at.to_string(),
         "url": event.url,
-        "snippet": result.hit.snippet.text,
+        "snippet": visible_line(&result.hit.snippet.text),
         "score": result.hit.score,
         "bm25": result.hit.bm25,
         "cosine": result.hit.cosine,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::site::{Site, one_call};
 use super::{Global, output};
-use crate::brief::render::{links, plain};
+use crate::brief::render::{links, plain, visible_line};
 use crate::brief::words;
 use crate::brief::words::rationale::{filled, in_slots, rationale};
 use crate::connectors::tracker::AnyTracker;
@@ -353,22 +353,22 @@ fn as_value(suggestion: &Suggestion) -> Value {
         .iter()
         .map(|repeat| {
             json!({
-                "ticket": repeat.ticket.label, "title": repeat.title, "url": repeat.ticket.url,
+                "ticket": visible_line(&repeat.ticket.label), "title": visible_line(&repeat.title), "url": repeat.ticket.url,
                 "is_closed": repeat.is_closed, "likeness": repeat.likeness,
             })
         })
         .collect();
     json!({
         "connector": suggestion.ticket.id.connector.as_str(),
-        "ticket": suggestion.ticket.label,
-        "title": suggestion.title,
+        "ticket": visible_line(&suggestion.ticket.label),
+        "title": visible_line(&suggestion.title),
         "url": suggestion.ticket.url,
-        "owner": suggestion.owner,
+        "owner": suggestion.owner.as_deref().map(visible_line),
         "is_sure": suggestion.is_sure,
         "is_calibrated": suggestion.is_calibrated,
         "candidates": candidates,
         "excluded": excluded,
-        "area": suggestion.area.as_ref().map(|(area, share)| json!({ "area": area, "probability": share })),
+        "area": suggestion.area.as_ref().map(|(area, share)| json!({ "area": visible_line(area), "probability": share })),
         "rotation": suggestion.rotation.as_ref().map(|(team, member)| json!({ "team": team.as_str(), "member": member.as_str() })),
         "repeats": repeats,
         "made_at": suggestion.made_at.to_string(),

@@ -54,11 +54,12 @@ pub fn headline(briefing: &Briefing) -> String {
 
 /// Returns how much was quoted and how much a model wrote, and how to ask for more.
 pub fn provenance(briefing: &Briefing) -> String {
-    let quoted: usize = briefing
+    // A line that stands for several threads may quote each of them; it is still one line.
+    let quoted = briefing
         .items
         .iter()
-        .map(|item| parts::quotes(item).count())
-        .sum();
+        .filter(|item| parts::quotes(item).next().is_some())
+        .count();
     let by_model = match briefing.written_by.as_str() {
         "extractive" => 0,
         _ => briefing

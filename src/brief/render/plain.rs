@@ -11,6 +11,8 @@ use unicode_width::UnicodeWidthChar;
 const MAX_MARKS: usize = 8;
 /// The most characters of a host name that are shown.
 const MAX_HOST: usize = 48;
+/// A label of more bytes is none.
+const MAX_LABEL: usize = 400;
 
 /// Returns the text as one line of visible characters, with every address in it replaced by `[link: host]`.
 pub fn plain(text: &str) -> Cow<'_, str> {
@@ -19,6 +21,11 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         // Characters are taken out first, so that none can hide an address.
         Cow::Owned(text) => Cow::Owned(without_addresses(&text).into_owned()),
     }
+}
+
+/// Returns the text as one line of visible characters, addresses as they are: what programs read of it.
+pub fn visible_line(text: &str) -> Cow<'_, str> {
+    visible(text)
 }
 
 /// Returns whether a character has no place in a line: it controls, hides or reorders instead of showing something.
@@ -141,17 +148,46 @@ fn without_addresses(text: &str) -> Cow<'_, str> {
     while let Some((start, authority)) = next_address(&lower, done) {
         let end = authority + length_of(&text[authority..]);
         out.push_str(&text[done..start]);
-        match host_of(&text[authority..end]) {
-            host if host.is_empty() => out.push_str("[link]"),
-            host => out.extend(["[link: ", &host, "]"]),
-        }
+        let link = match host_of(&text[authority..end]) {
+            host if host.is_empty() => "[link]".to_owned(),
+            host => format!("[link: {host}]"),
+        };
         done = end;
+        match labelled(&out).filter(|_| text[end..].starts_with(')')) {
+            // `[label](address)`: the label, and where it leads, once.
+            Some(open) => {
+                let label = out[open + 1..out.len() - "](".len()].to_owned();
+                out.truncate(open);
+                out.push_str(label.trim());
+                if !label.ends_with(&link) {
+                    let blank = if label.trim().is_empty() { "" } else { " " };
+                    out.extend([blank, &link]);
+                }
+                done += 1;
+            }
+            None => out.push_str(&link),
+        }
     }
     if done == 0 {
         return Cow::Borrowed(text);
     }
     out.push_str(&text[done..]);
     Cow::Owned(out)
+}
+
+/// Returns where the label begins whose address comes next, in a text that ends with `](`.
+fn labelled(text: &str) -> Option<usize> {
+    let before = text.strip_suffix("](")?;
+    let mut depth = 0_u32;
+    for (at, byte) in before.bytes().enumerate().rev().take(MAX_LABEL) {
+        match byte {
+            b']' => depth += 1,
+            b'[' if depth == 0 => return Some(at),
+            b'[' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Returns where the next address begins, and where its host does.
@@ -281,10 +317,7 @@ mod tests {
                 "see [link: github.com].",
             ),
             ("(http://Clojure.org/about)", "([link: Clojure.org])"),
-            (
-                "[docs](https://a.example/x_(y))",
-                "[docs]([link: a.example])",
-            ),
+            ("[docs](https://a.example/x_(y))", "docs [link: a.example]"),
             (
                 "http://bank.example@evil.example:80/",
                 "[link: evil.example]",
@@ -293,6 +326,21 @@ mod tests {
                 "http://bank.example\\@evil.example",
                 "[link: bank.example]\\@evil.example",
             ),
+            (
+                "[holiday plan](https://example.org/h) & more",
+                "holiday plan [link: example.org] & more",
+            ),
+            (
+                "see [https://a.example/x](https://a.example/x).",
+                "see [link: a.example].",
+            ),
+            (
+                "[https://bank.example](https://evil.example)",
+                "[link: bank.example] [link: evil.example]",
+            ),
+            ("[a [b] c](http://x.example)", "a [b] c [link: x.example]"),
+            ("](http://x.example)", "]([link: x.example])"),
+            ("[](http://x.example)", "[link: x.example]"),
             ("HTTPS://X.EXAMPLE", "[link: X.EXAMPLE]"),
             ("ht\u{200b}tps://x.example", "[link: x.example]"),
             ("www.x.example/a, or", "[link: x.example], or"),

@@ -50,7 +50,7 @@ fn a_full_briefing_as_text() {
     also moved: CORE-64, #clojure ×2; 3 more
     missing: office – it has not answered since 04:10
     covered 189 messages, 51 mails, 28 new and 14 closed tickets
-    lines quoted: 3 · model text: 0 · daybrief explain 1
+    lines quoted: 2 · model text: 0 · daybrief explain 1
 
     [1]: https://tracker.example/issue/CORE-123
     [2]: https://tracker.example/issue/CORE-98
@@ -106,7 +106,7 @@ fn a_full_briefing_on_a_narrow_screen() {
       04:10
     covered 189 messages, 51 mails, 28 new and
       14 closed tickets
-    lines quoted: 3 · model text: 0 · daybrief
+    lines quoted: 2 · model text: 0 · daybrief
       explain 1
     ");
 }
@@ -171,7 +171,7 @@ fn a_full_briefing_as_markdown() {
 
     covered 189 messages, 51 mails, 28 new and 14 closed tickets
 
-    lines quoted: 3 · model text: 0 · daybrief explain 1
+    lines quoted: 2 · model text: 0 · daybrief explain 1
     "##);
 }
 
@@ -348,7 +348,7 @@ fn names_in_other_scripts_wrap_by_width() {
            い、お願いします。”
 
     covered 145 messages
-    lines quoted: 2 · model text: 0 · daybrief explain 1
+    lines quoted: 1 · model text: 0 · daybrief explain 1
     ");
     insta::assert_snapshot!(markdown(&sample::scripts(), &sample::member(), sample::now()), @"
     # Good morning Becki
@@ -395,7 +395,7 @@ fn colours_and_links_come_only_when_told_to() {
     also moved: ␛]8;;https://tracker.example/issue/CORE-64␛\␛[1m␛[34mCORE-64␛[0m␛]8;;␛\, ␛]8;;https://chat.example/clojure/1␛\␛[1m␛[34m#clojure␛[0m␛]8;;␛\ ×2; 3 more
     ␛[1m␛[33mmissing: office – it has not answered since 04:10␛[0m
     ␛[2mcovered 189 messages, 51 mails, 28 new and 14 closed tickets␛[0m
-    ␛[2mlines quoted: 2 · model text: 0 · daybrief explain 1␛[0m
+    ␛[2mlines quoted: 1 · model text: 0 · daybrief explain 1␛[0m
     "##);
     assert!(!text(&briefing, wide(Links::Hidden)).contains('\u{1b}'));
     assert!(!text(&briefing, wide(Links::Hidden)).contains("://"));

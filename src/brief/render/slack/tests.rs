@@ -73,7 +73,7 @@ fn a_briefing_reads_well_in_slack() {
       • [CORE-7](https://tracker.example/issue/CORE-7) Bo since [Thu 14:10](https://tracker.example/e/11-12T1310) · 9 work hours · “Could you look at the flaky test?”
     also moved: [CORE-64](https://tracker.example/issue/CORE-64), [#clojure](https://chat.example/clojure/1) ×2; 3 more
     missing: office – it has not answered since 04:10
-    covered 189 messages, 51 mails, 28 new and 14 closed tickets · lines quoted: 3 · model text: 0 · daybrief explain 1
+    covered 189 messages, 51 mails, 28 new and 14 closed tickets · lines quoted: 2 · model text: 0 · daybrief explain 1
     ────
     ");
     assert_eq!(
