@@ -160,6 +160,17 @@ pub struct Daemon<S> {
     is_model_silent: bool,
 }
 
+/// Something that was due and is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// What it is.
+    pub of: String,
+    /// What stands in the way.
+    pub reason: String,
+    /// Not before this is it tried again.
+    pub next_try_at: Option<Timestamp>,
+}
+
 /// Which sources are read.
 enum Which {
     /// All of them; some said what to look at.
@@ -402,6 +413,43 @@ impl<S: ChatSink + Clone> Daemon<S> {
         self.write_ahead().await?;
         self.follow().await?;
         self.next_event(now).await
+    }
+
+    /// Returns what was due by now and is not done, each in a sentence: briefings that did not go out, sources that cannot
+    /// be read.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn unfinished(&self) -> Result<Vec<Unfinished>> {
+        let now = self.clock.now();
+        let mut left = Vec::new();
+        for open in self.store.read(deliveries::unsettled).await? {
+            let Some(member) = self.briefed().find(|member| member.id == open.member) else {
+                continue;
+            };
+            if open.date == schedule::work_date(member, now) && schedule::is_due(member, now) {
+                left.push(Unfinished {
+                    of: format!("the briefing of {} for {}", member.id, open.date),
+                    reason: "its sink did not take it".to_owned(),
+                    next_try_at: open.next_try_at,
+                });
+            }
+        }
+        for (member, (reason, until)) in &self.held {
+            left.push(Unfinished {
+                of: format!("the briefing of {member}"),
+                reason: reason.clone(),
+                next_try_at: Some(*until),
+            });
+        }
+        for (connector, trouble) in &self.troubles {
+            left.push(Unfinished {
+                of: connector.to_string(),
+                reason: trouble.reason.clone(),
+                next_try_at: None,
+            });
+        }
+        Ok(left)
     }
 
     /// Looks at tickets without an owner; a briefing that is due waits a little for it, one that is near not at all.

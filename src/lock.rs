@@ -28,7 +28,7 @@ impl InstanceLock {
         match file.try_lock() {
             Ok(()) => Ok(InstanceLock { _file: file }),
             Err(std::fs::TryLockError::WouldBlock) => bail!(
-                "another daybrief writes to {}; `daybrief run` keeps it up to date by itself, so stop it first",
+                "another daybrief is at work on {}: stop `daybrief run` first, or wait for the other command to end",
                 data_dir.display()
             ),
             Err(std::fs::TryLockError::Error(error)) => {
@@ -47,7 +47,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = InstanceLock::take(dir.path()).unwrap();
         let error = InstanceLock::take(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("stop it first"), "{error}");
+        assert!(error.contains("stop `daybrief run` first"), "{error}");
         drop(first);
         InstanceLock::take(dir.path()).unwrap();
     }

@@ -428,11 +428,14 @@ async fn settle_sent(
         .write(move |c| {
             let seqs = cited_positions(c, &made)?;
             deliveries::put_shown(c, &id, made.date, &seqs)?;
+            progress::close_gap(c, &gap_of(&key_of(&id, made.date)))?;
+            progress::close_gap(c, &format!("briefing of {id}"))?;
             let receipt = Some(receipt.0.as_str());
             deliveries::settle(c, &id, made.date, State::Sent, receipt, now, None)
         })
         .await?;
-    info!(member = %member.id, lines, "Briefed {}: {lines} lines", member.id);
+    let noun = if lines == 1 { "line" } else { "lines" };
+    info!(member = %member.id, lines, "Briefed {}: {lines} {noun}", member.id);
     Ok(Outcome::Sent)
 }
 
@@ -463,9 +466,14 @@ async fn settle(
         .await
 }
 
+/// Returns what the gap of a briefing is called.
+fn gap_of(key: &str) -> String {
+    format!("briefing {key}")
+}
+
 async fn put_gap(with: &Delivering<'_>, key: String, reason: &str, now: Timestamp) -> Result<()> {
     let gap = Gap {
-        of: format!("briefing {key}"),
+        of: gap_of(&key),
         reason: reason.to_owned(),
     };
     with.store

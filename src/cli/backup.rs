@@ -37,9 +37,12 @@ impl Backup {
             let file = self.file.display().to_string();
             output::json_line(&json!({ "file": file, "bytes": bytes }))?;
         } else {
-            let megabytes = bytes.div_ceil(1 << 20);
+            let size = match bytes {
+                ..1_048_576 => format!("{} KB", bytes.div_ceil(1 << 10)),
+                _ => format!("{:.1} MB", bytes as f64 / f64::from(1 << 20)),
+            };
             output::line(&format!(
-                "{}: {megabytes} MB, checked. To go back to it, stop daybrief, put it into the data folder as {FILE_NAME} and remove {FILE_NAME}-wal, {FILE_NAME}-shm and the folder index beside it.",
+                "{}: {size}, checked. To go back to it, stop daybrief, put it into the data folder as {FILE_NAME} and remove {FILE_NAME}-wal, {FILE_NAME}-shm and the folder index beside it.",
                 self.file.display()
             ))?;
         }

@@ -134,6 +134,9 @@ impl Brief {
         let earlier = site
             .store
             .read_now(|c| deliveries::delivery(c, &member.id, date))?;
+        // Who asks for it now does not wait for the next try.
+        site.store
+            .write_now(|c| deliveries::try_now(c, &member.id, date))?;
         let style = site.style();
         let llm = site.llm();
         let taps = trackers_of(&site)?.into_keys().collect();
@@ -157,17 +160,25 @@ impl Brief {
                 "unknown",
             ),
             Outcome::Missed => ("was given up", "missed"),
-            Outcome::TryAgain(_) => (
-                "did not go out; `daybrief run` or this command again tries later",
-                "failed",
-            ),
+            Outcome::TryAgain(_) => ("did not go out", "failed"),
+        };
+        let next_try_at = match &outcome {
+            Outcome::TryAgain(at) => Some(at.to_string()),
+            _ => None,
         };
         if global.json {
             output::json_line(
-                &json!({ "member": member.id.as_str(), "date": date.to_string(), "state": state, "was_settled": was_settled }),
+                &json!({ "member": member.id.as_str(), "date": date.to_string(), "state": state, "was_settled": was_settled, "next_try_at": next_try_at }),
             )?;
         } else {
-            eprintln!("the briefing of {} for {date} {said}", member.id);
+            let again = match &outcome {
+                Outcome::TryAgain(at) => format!(
+                    "; mend the sink and send it again, or leave it to `daybrief run`, which tries again at {}",
+                    at.to_zoned(member.time_zone.clone()).strftime("%H:%M")
+                ),
+                _ => String::new(),
+            };
+            eprintln!("the briefing of {} for {date} {said}{again}", member.id);
         }
         Ok(match outcome {
             Outcome::Sent | Outcome::Quiet => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! `daybrief completions`: a completion script for a shell.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -16,12 +17,15 @@ pub struct Completions {
 
 impl Completions {
     pub(super) fn run(self) -> Result<ExitCode> {
+        // The generator panics where its output cannot be written.
+        let mut script = Vec::new();
         clap_complete::generate(
             self.shell,
             &mut super::Cli::command(),
             "daybrief",
-            &mut std::io::stdout(),
+            &mut script,
         );
+        std::io::stdout().lock().write_all(&script)?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -295,7 +295,7 @@ impl Forget {
                 self.member
             ));
         }
-        let _lock = InstanceLock::take(&site.data_dir)?;
+        let _lock = InstanceLock::take(&site.data_dir).context("cannot forget")?;
         let (id, now) = (member.id.clone(), Timestamp::now());
         let forgotten = site
             .store

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
-use super::Global;
 use super::site::Site;
+use super::{Global, output};
+use crate::brief::render::plain;
 use crate::clock::Clock;
 use crate::connectors::ConnectorConfig;
 use crate::connectors::tracker::AnyTracker;
@@ -62,7 +65,7 @@ impl Run {
         let mut parts = parts_of(site, trackers)?;
         parts.seat(&listeners);
         let mut daemon = Daemon::new(parts, Clock::System, token.clone());
-        runtime.block_on(async {
+        let unfinished = runtime.block_on(async {
             if let Some(address) = address {
                 let listener = TcpListener::bind(address).await.with_context(|| {
                     format!("cannot listen on {address}; [server] listen names another place, or another program has it")
@@ -88,16 +91,37 @@ impl Run {
                 // However it ends, those who listen end with it.
                 let _end = token.drop_guard();
                 if once {
-                    return daemon.step().await.map(|_| ());
+                    daemon.step().await?;
+                    return daemon.unfinished().await;
                 }
-                daemon.run().await
+                daemon.run().await.map(|()| Vec::new())
             });
             loops.close();
             loops.wait().await;
             work.await.context("the daemon stopped")?
         })?;
         drop(lock);
-        Ok(ExitCode::SUCCESS)
+        if self.once && global.json {
+            let left = unfinished.iter().map(|left| {
+                json!({
+                    "of": left.of, "reason": left.reason,
+                    "next_try_at": left.next_try_at.map(|at| at.to_string()),
+                })
+            });
+            output::json_line(&json!({ "unfinished": left.collect::<Vec<_>>() }))?;
+        }
+        for left in &unfinished {
+            let again = left.next_try_at.map_or(String::new(), |at| {
+                let at = at.to_zoned(TimeZone::system());
+                format!("; it is not tried again before {}", at.strftime("%H:%M %Z"))
+            });
+            eprintln!("daybrief: {}: {}{again}", left.of, plain(&left.reason));
+        }
+        Ok(if unfinished.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 

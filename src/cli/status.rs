@@ -80,8 +80,8 @@ impl Status {
                 ))?;
             }
             Ok(index) => output::line(&format!(
-                "index: up to date, {} passages",
-                output::count(index.stats().passages as usize)
+                "index: up to date, {}",
+                output::counted(index.stats().passages as usize, "passage", "passages")
             ))?,
             Err(_) if last.0 == 0 => {
                 output::line("index: nothing in it yet; `daybrief sync` reads the sources")?;

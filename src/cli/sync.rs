@@ -50,7 +50,9 @@ impl Sync {
                 global.config.display()
             );
         }
-        let lock = crate::lock::InstanceLock::take(&site.data_dir).context("cannot sync")?;
+        let lock = crate::lock::InstanceLock::take(&site.data_dir).context(
+            "cannot sync; while `daybrief run` is at work it reads the sources by itself",
+        )?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;

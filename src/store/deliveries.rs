@@ -195,6 +195,17 @@ pub fn plan(
     Ok(changed > 0)
 }
 
+/// Lets a delivery that waits for another try be tried now, as if it had not failed before; whether the sink has it is
+/// still looked up first.
+pub fn try_now(c: &Connection, member: &MemberId, date: civil::Date) -> Result<()> {
+    c.execute(
+        "UPDATE deliveries SET next_try_at = NULL, attempts = 0
+         WHERE member = ?1 AND date = ?2 AND state IN ('failed', 'sending')",
+        params![member.as_str(), date.to_string()],
+    )?;
+    Ok(())
+}
+
 /// Marks a delivery as handed to the sink, from now until it is settled.
 ///
 /// # Errors

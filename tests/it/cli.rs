@@ -260,6 +260,20 @@ fn broken_items_are_named_and_the_rest_is_loaded() {
         text(&output.stderr)
     );
     assert!(text(&run(&["status"]).stdout).contains("1 item skipped or mended"));
+    // What is mended is no longer told.
+    let mended = [
+        good,
+        &good.replace("A-1", "A-2"),
+        &good.replace("A-1", "A-3"),
+    ]
+    .join("\n");
+    std::fs::write(dir.path().join("t.jsonl"), mended).unwrap();
+    assert!(run(&["sync"]).status.success());
+    let stands = text(&run(&["status"]).stdout);
+    assert!(
+        stands.contains("3 events in 3 threads") && !stands.contains("skipped"),
+        "{stands}"
+    );
 }
 
 #[test]
@@ -321,4 +335,71 @@ fn the_readme_shows_what_the_demo_prints() {
             "the README shows\n{shown}\nand the demo prints\n{demo}"
         );
     }
+}
+
+#[test]
+fn a_briefing_that_did_not_go_out_is_tried_now_when_somebody_sends_it_and_its_gap_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let ticket = r#"{"id":"A-1","created_at":"2026-11-20T10:00:00Z","title":"t","body":"b","reporter":"bo","assignee":"ana"}"#;
+    std::fs::write(dir.path().join("t.jsonl"), ticket).unwrap();
+    let all_day = "day_start = \"00:00\"\nday_end = \"23:59\"\nworkdays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\", \"sun\"]\n";
+    let config = format!(
+        "[connectors.tracker]\ntype = \"tickets\"\npath = \"t.jsonl\"\n[sinks.files]\ntype = \"file\"\npath = \"out\"\n[delivery]\nsink = \"files\"\nquiet_line = true\n[members.ana]\n{all_day}"
+    );
+    std::fs::write(dir.path().join("daybrief.toml"), config).unwrap();
+    // Where the folder of the sink should be there is a file.
+    std::fs::write(dir.path().join("out"), "").unwrap();
+    let path = dir.path().join("daybrief.toml");
+    let run = |args: &[&str]| daybrief(&[&["--config", path.to_str().unwrap()], args].concat());
+
+    let output = run(&["run", "--once"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("the briefing of ana for ") && said.contains("it is not tried again before"),
+        "{said}"
+    );
+    let output = run(&["--json", "run", "--once"]);
+    assert_eq!(output.status.code(), Some(1));
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(line["unfinished"][0]["next_try_at"].is_string(), "{line}");
+    assert!(text(&run(&["status"]).stdout).contains("gap "));
+
+    let output = run(&["brief", "ana", "--send"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("tries again at"), "{said}");
+
+    std::fs::remove_file(dir.path().join("out")).unwrap();
+    let output = run(&["brief", "ana", "--send"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("out")).unwrap().count(),
+        1
+    );
+    let stands = text(&run(&["status"]).stdout);
+    assert!(!stands.contains("gap "), "{stands}");
+    // Once it is out it is not sent again.
+    assert!(text(&run(&["brief", "ana", "--send"]).stderr).contains("was sent before"));
+    assert!(run(&["run", "--once"]).status.success());
+}
+
+#[test]
+fn a_script_for_a_shell_ends_quietly_where_nobody_reads_it() {
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_daybrief"))
+        .args(["completions", "bash"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(
+        daybrief(&["search", "x", "--limit", "0"]).status.code(),
+        Some(2)
+    );
 }
