@@ -1,4 +1,4 @@
-//! What the config of a mailbox may say; the servers' part stands in `tests/it/mail.rs`.
+//! What the config of a mailbox may say; the servers' part stands in `tests/it/mail/`.
 
 use std::path::Path;
 
