@@ -1,6 +1,6 @@
 //! Sets the messages of a topic as a scene for the rules over wording, with everybody's names.
 
-use crate::model::{Handle, Logged, Topic};
+use crate::model::{Handle, Logged, ThreadKind, Topic};
 use crate::roster::Roster;
 use crate::text::asks::{Named, Scene, Utterance};
 
@@ -83,8 +83,22 @@ pub fn with_scene<'a, T>(
             .map(|owner| &*owner.id)
             .or_else(|| utterances.first().map(|first| first.author)),
         people: &people,
+        between: between(topic, roster),
     };
     work(&scene, &said)
+}
+
+/// Returns the two people of a mail that goes from one to the other, and to no list; one of them at least is a member.
+fn between<'a>(topic: &'a Topic, roster: &Roster) -> Option<[&'a str; 2]> {
+    let thread = &topic.thread;
+    if thread.kind != ThreadKind::Mail || thread.space.is_some() {
+        return None;
+    }
+    let mut people = thread.participants.iter();
+    let (one, other) = (people.next()?, people.next()?);
+    let is_member = |handle: &Handle| roster.member_of(handle).is_some();
+    let is_between_two = people.next().is_none() && (is_member(one) || is_member(other));
+    is_between_two.then_some([&*one.id, &*other.id])
 }
 
 /// Returns whether a program made an event.

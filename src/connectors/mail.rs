@@ -216,6 +216,14 @@ pub fn normalize(
             MAX_TEXT >> 10
         ));
     }
+    // A mail may say all it says in its subject.
+    if words.text.trim().is_empty() {
+        message
+            .subject()
+            .unwrap_or_default()
+            .trim()
+            .clone_into(&mut words.text);
+    }
     words
         .aside
         .truncate(words.aside.floor_char_boundary(MAX_TEXT));

@@ -67,6 +67,8 @@ pub struct Scene<'a> {
     pub owner: Option<&'a str>,
     /// Others who may be named.
     pub people: &'a [Named<'a>],
+    /// The keys of the two people of a mail that is between two.
+    pub between: Option<[&'a str; 2]>,
 }
 
 /// Whom an ask is for.

@@ -111,6 +111,7 @@ fn predict(labelled: &Labelled) -> Prediction {
         opener,
         owner: opener.map(|n| messages[n].author),
         people: &people,
+        between: None,
     };
     let ask = ask_in(&scene, i);
     let (to, who) = match ask.as_ref().map(|ask| &ask.to) {

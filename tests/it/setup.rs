@@ -224,3 +224,65 @@ fn a_backup_is_for_its_owner_alone_and_so_should_a_token_be() {
     std::fs::set_permissions(folder.path("key"), PermissionsExt::from_mode(0o600)).unwrap();
     assert!(!folder.says(&["check"]).1.contains("may read"));
 }
+
+#[test]
+fn a_mail_to_one_person_asks_that_person_and_a_subject_alone_is_read() {
+    let folder = Folder::new(
+        "[members.anton]\ntime_zone = \"UTC\"\nhandles = { post = \"anton@example.org\" }\n\
+         [members.bo]\ntime_zone = \"UTC\"\nhandles = { post = \"bo@example.org\" }\n\
+         [connectors.post]\ntype = \"mbox\"\npath = \"post.mbox\"\n",
+    );
+    let mail = |id: &str, to: &str, subject: &str, body: &str| {
+        let at =
+            (Timestamp::now() - SignedDuration::from_hours(1)).to_zoned(jiff::tz::TimeZone::UTC);
+        let (delivered, date) = (
+            at.strftime("%a %b %e %H:%M:%S %Y"),
+            at.strftime("%a, %d %b %Y %H:%M:%S +0000"),
+        );
+        format!(
+            "From x@example.org {delivered}\nFrom: Cleo <cleo@example.org>\nTo: {to}\nSubject: {subject}\n\
+             Date: {date}\nMessage-ID: <{id}@example.org>\nContent-Type: text/plain; charset=utf-8\n\n{body}\n\n"
+        )
+    };
+    let mails = [
+        mail(
+            "one",
+            "anton@example.org",
+            "The lamp",
+            "Could you change the lamp in the lighthouse until Friday?",
+        ),
+        mail(
+            "two",
+            "anton@example.org, bo@example.org",
+            "The pier",
+            "Could you paint the pier until Friday?",
+        ),
+        mail(
+            "three",
+            "anton@example.org",
+            "Can you approve the invoice of the shipyard by tomorrow?",
+            "",
+        ),
+    ];
+    std::fs::write(folder.path("post.mbox"), mails.concat()).unwrap();
+    assert!(folder.says(&["sync"]).0);
+    let asked = |who: &str| {
+        let (is_well, said) = folder.says(&["brief", who, "--json"]);
+        assert!(is_well, "{said}");
+        let briefing: serde_json::Value = serde_json::from_str(&said).unwrap();
+        let items = briefing["items"].as_array().unwrap().clone();
+        let asks = items.into_iter().filter(|item| item["kind"] == "ask");
+        asks.map(|item| item["citations"].to_string())
+            .collect::<String>()
+    };
+    let anton = asked("anton");
+    assert!(anton.contains("change the lamp"), "{anton}");
+    assert!(anton.contains("approve the invoice"), "{anton}");
+    assert!(
+        !anton.contains("paint the pier"),
+        "who of two is meant is not guessed: {anton}"
+    );
+    assert_eq!(asked("bo"), "");
+    let (_, found) = folder.says(&["search", "invoice shipyard"]);
+    assert!(found.contains("approve the invoice"), "{found}");
+}

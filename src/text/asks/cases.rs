@@ -27,6 +27,7 @@ fn shown(kind: ThreadKind, lines: &[(&str, &str)], i: usize) -> String {
         opener: Some(0),
         owner: Some(lines[0].0),
         people: &people,
+        between: None,
     };
     let Some(found) = ask_in(&scene, i) else {
         return String::from("-");
@@ -244,6 +245,7 @@ fn decisions_need_a_settled_choice_and_no_objection() {
             opener: Some(0),
             owner: None,
             people: &[],
+            between: None,
         };
         assert_eq!(decision_in(&scene, 0).is_some(), expected, "{lines:?}");
     };
@@ -310,6 +312,7 @@ fn blockers_say_that_work_is_stuck() {
             opener: None,
             owner: None,
             people: &[],
+            between: None,
         };
         assert_eq!(blocker_in(&scene, 0).is_some(), expected, "{text:?}");
     };

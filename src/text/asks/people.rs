@@ -93,7 +93,16 @@ pub(super) fn addressee<'a>(
     }
     match replied_to(scene, i, cleaned, segment, &words) {
         Some(key) => To::Persons(vec![key]),
-        None => To::Group,
+        None => correspondent(scene, i).map_or(To::Group, |key| To::Persons(vec![key])),
+    }
+}
+
+/// Returns who gets a mail that goes to one person.
+fn correspondent<'a>(scene: &Scene<'a>, i: usize) -> Option<&'a str> {
+    match scene.between? {
+        [one, other] if one == scene.messages[i].author => Some(other),
+        [other, one] if one == scene.messages[i].author => Some(other),
+        _ => None,
     }
 }
 
