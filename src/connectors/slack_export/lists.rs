@@ -61,15 +61,15 @@ impl User {
     /// Returns the name that stands behind an `@` in text.
     pub fn short_name(&self) -> &str {
         let chosen = self.profile.display_name.as_deref();
-        filled(chosen)
-            .or(filled(self.name.as_deref()))
+        named(chosen)
+            .or(named(self.name.as_deref()))
             .unwrap_or(&self.id)
     }
 
     fn long_name(&self) -> &str {
         let full = self.profile.real_name.as_deref();
-        filled(full)
-            .or(filled(self.real_name.as_deref()))
+        named(full)
+            .or(named(self.real_name.as_deref()))
             .unwrap_or_else(|| self.short_name())
     }
 
@@ -77,7 +77,7 @@ impl User {
     pub fn person(&self, id: &ConnectorId) -> Person {
         let aliases: BTreeSet<&str> = [self.name.as_deref(), self.profile.display_name.as_deref()]
             .into_iter()
-            .filter_map(filled)
+            .filter_map(named)
             .collect();
         Person {
             handle: Some(Handle::new(id, self.id.as_str())),
@@ -94,6 +94,16 @@ impl User {
     pub fn is_program(&self) -> bool {
         self.is_bot || self.id == "USLACKBOT"
     }
+}
+
+/// The most characters of a name; Slack takes as many.
+const LONGEST_NAME: usize = 80;
+
+/// Returns a name, if there is one, no longer than Slack takes it from people.
+fn named(text: Option<&str>) -> Option<&str> {
+    let name = filled(text)?;
+    let end = name.char_indices().nth(LONGEST_NAME).map(|(at, _)| at);
+    Some(&name[..end.unwrap_or(name.len())])
 }
 
 fn filled(text: Option<&str>) -> Option<&str> {

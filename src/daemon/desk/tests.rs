@@ -1,6 +1,7 @@
 //! Buttons, reactions and words, against a Slack with a memory.
 
 mod crash;
+mod hostile;
 mod press;
 mod questions;
 

@@ -2,28 +2,82 @@
 
 use serde_json::{Value, json};
 
+use super::offers::{TOLD_CHARS, place_of_id};
 use super::{MAX_BLOCKS, MAX_CHARS, bullets};
 use crate::connectors::slack::dm::Post;
 
-/// Puts blocks into messages, each as full as Slack allows.
+/// How much a row of marks may grow, as more of it is pressed.
+const MARKS: usize = 8;
+
+/// What blocks take of a message, with what they may grow by when they are pressed.
+#[derive(Clone, Copy, Default)]
+struct Room {
+    blocks: usize,
+    chars: usize,
+}
+
+impl Room {
+    fn of(block: &Value) -> Room {
+        let (blocks, more) = match block["block_id"].as_str() {
+            // What became of a ticket is said beside what there is still to press.
+            Some(id) if place_of_id(id).is_some() => (2, TOLD_CHARS),
+            Some(_) => (1, MARKS),
+            None => (1, 0),
+        };
+        Room {
+            blocks,
+            chars: chars_of(block) + more,
+        }
+    }
+
+    fn and(self, other: Room) -> Room {
+        Room {
+            blocks: self.blocks + other.blocks,
+            chars: self.chars + other.chars,
+        }
+    }
+
+    fn of_all(blocks: &[Value]) -> Room {
+        let all = blocks.iter().map(Room::of);
+        all.fold(Room::default(), Room::and)
+    }
+
+    fn fits(self) -> bool {
+        self.blocks <= MAX_BLOCKS && self.chars <= MAX_CHARS
+    }
+}
+
+/// Puts blocks into messages, each as full as Slack allows. A line and the rows below it stay together.
 pub(super) fn into_messages(blocks: Vec<Value>, notice: &str) -> Vec<Post> {
-    let mut messages: Vec<Post> = Vec::new();
-    let mut used = 0;
+    let mut groups: Vec<Vec<Value>> = Vec::new();
     for block in blocks.into_iter().flat_map(fitting) {
-        let chars = chars_of(&block);
-        let is_full =
-            |message: &Post| message.blocks.len() >= MAX_BLOCKS || used + chars > MAX_CHARS;
-        if messages.last().is_none_or(is_full) {
+        match groups.last_mut() {
+            Some(group) if block["block_id"].is_string() => group.push(block),
+            _ => groups.push(vec![block]),
+        }
+    }
+    let pieces = groups.into_iter().flat_map(|group| {
+        match Room::of_all(&group).fits() {
+            true => vec![group],
+            // No message holds all of it.
+            false => group.into_iter().map(|block| vec![block]).collect(),
+        }
+    });
+    let mut messages: Vec<Post> = Vec::new();
+    let mut used = Room::default();
+    for piece in pieces {
+        let room = Room::of_all(&piece);
+        if messages.is_empty() || !used.and(room).fits() {
             let text = if messages.is_empty() { notice } else { "…" };
             messages.push(Post {
                 text: text.to_owned(),
                 blocks: Vec::new(),
             });
-            used = 0;
+            used = Room::default();
         }
-        used += chars;
+        used = used.and(room);
         if let Some(message) = messages.last_mut() {
-            message.blocks.push(block);
+            message.blocks.extend(piece);
         }
     }
     messages

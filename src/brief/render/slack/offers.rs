@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Line, Weight, block};
+use super::{Line, Weight, block, plain};
 use crate::model::MemberId;
 use crate::model::suggestion::Offer;
 
@@ -36,28 +36,42 @@ impl Pressed {
     }
 }
 
+/// The most characters of a ticket's name and of a person's in a row; a button takes 75.
+const LABEL: usize = 34;
+const NAME: usize = 24;
+/// The most characters of what became of a ticket, and of the whole row that says it.
+const WORDS: usize = 240;
+pub(super) const TOLD_CHARS: usize = LABEL + WORDS + 8;
+
+/// Returns text from outside as a row shows it.
+fn short(text: &str, most: usize) -> String {
+    let text = plain(text);
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    }
+}
+
 /// Returns the blocks of one ticket: what was done, then what there is to press.
 pub fn offer(key: &str, offer: &Offer) -> Vec<Value> {
     let id = format!("{ROW}{}-{}", offer.at.0, offer.at.1);
     let mut blocks = Vec::new();
+    let label = &short(&offer.label, LABEL);
     if let Some(told) = &offer.told {
         let words = Line::default()
-            .text(&format!("✓ {}: ", offer.label), Weight::Bold)
-            .text(told, Weight::Plain);
+            .text(&format!("✓ {label}: "), Weight::Bold)
+            .text(&short(told, WORDS), Weight::Plain);
         if let Some(mut told) = block(vec![words.section()]) {
             told["block_id"] = json!(format!("{id}{TOLD}"));
             blocks.push(told);
         }
     }
     let button = |action: String, label: String| {
-        // Slack takes 75 characters.
-        let label: String = label.chars().take(70).collect();
         json!({
             "type": "button", "action_id": action, "value": key,
             "text": { "type": "plain_text", "text": label, "emoji": false },
         })
     };
-    let label = &offer.label;
     let mut elements = Vec::new();
     if offer.may_take {
         elements.push(button(TAKE.into(), format!("Take {label}")));
@@ -65,7 +79,7 @@ pub fn offer(key: &str, offer: &Offer) -> Vec<Value> {
     if let Some((to, name)) = &offer.give_to {
         elements.push(button(
             format!("{GIVE}{to}"),
-            format!("Assign {name} to {label}"),
+            format!("Assign {} to {label}", short(name, NAME)),
         ));
     }
     if offer.may_decline {

@@ -169,6 +169,96 @@ fn buttons_stand_below_their_lines_and_within_the_limits() {
     }
 }
 
+/// As long as text from outside can be, everywhere, with everything there is to press; and the same after all of it was
+/// pressed.
+#[test]
+fn the_longest_briefing_stays_within_the_limits_whatever_is_pressed() {
+    let endless = "endless ".repeat(5_000);
+    let mut long = sample::full();
+    let mut item = long.items[0].clone();
+    (item.headline, item.summary) = (endless.clone(), endless.clone());
+    item.threads = vec![item.threads[0].clone(); 3];
+    for thread in &mut item.threads {
+        thread.label.clone_from(&endless);
+    }
+    for citation in &mut item.citations {
+        (citation.quote, citation.author) = (endless.clone(), Some(endless.clone()));
+    }
+    let short = sample::full().items[4].clone();
+    long.items = (0..40)
+        .map(|at| if at % 8 == 0 { &item } else { &short })
+        .cloned()
+        .collect();
+    let mut member = sample::member();
+    member.name.clone_from(&endless);
+    let offer = |line: usize, number: usize, told: bool| Offer {
+        at: (line, number),
+        label: endless.clone(),
+        told: told.then(|| endless.clone()),
+        may_take: true,
+        give_to: Some(("bo".into(), endless.clone())),
+        may_decline: true,
+    };
+    let offers = |told: bool| -> Vec<Offer> {
+        let places = (1..=40).flat_map(|line| (0..3).map(move |number| (line, number)));
+        places
+            .map(|(line, number)| offer(line, number, told))
+            .collect()
+    };
+    let key = "becki-2026-11-16";
+    let messages = slack_with_buttons(
+        &long,
+        &member,
+        sample::now(),
+        true,
+        Some(key),
+        &offers(false),
+    );
+    let said = Said {
+        end: Some(crate::model::Verdict::Later),
+        is_muted: true,
+        vote: Some(crate::model::Verdict::Down),
+    };
+    let pressed = Standing {
+        said: (1..=40).map(|line| (line, said)).collect(),
+        offers: offers(true),
+    };
+    let mut seen = Vec::new();
+    for message in messages {
+        let first = message.blocks[0]["block_id"].as_str();
+        assert_eq!(first, None, "no row stands without its line");
+        let before = json!({ "ts": "1.0", "blocks": message.blocks });
+        let after = as_it_stands(before.clone(), key, &pressed);
+        for shown in [before, after] {
+            let blocks = shown["blocks"].as_array().unwrap();
+            let chars: usize = blocks.iter().map(chars_of).sum();
+            assert!(
+                blocks.len() <= 50 && chars <= 13_000,
+                "{} {chars}",
+                blocks.len()
+            );
+            let mut ids: Vec<&str> = blocks
+                .iter()
+                .filter_map(|one| one["block_id"].as_str())
+                .collect();
+            let count = ids.len();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), count, "each id once");
+            for button in blocks
+                .iter()
+                .filter_map(|one| one["elements"].as_array())
+                .flatten()
+            {
+                let label = button["text"]["text"].as_str().unwrap_or_default();
+                assert!(label.chars().count() <= 75, "{label}");
+            }
+        }
+        seen.extend(rows_of(&message));
+    }
+    assert_eq!(seen, (1..=40).collect::<Vec<_>>(), "every line has its row");
+}
+
 #[test]
 fn the_first_message_says_four_things_in_three_lines() {
     let first = slack(&sample::quiet(), &sample::member(), sample::now(), true);

@@ -1,6 +1,6 @@
 //! What each method answers, and what it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -79,6 +79,10 @@ impl Workspace {
                     of("channel").unwrap_or_default(),
                     of("ts").unwrap_or_default(),
                 );
+                let blocks = of("blocks").and_then(|text| serde_json::from_str(text).ok());
+                if let Some(error) = blocks.as_ref().and_then(refusal_of) {
+                    return refuse(error);
+                }
                 let message = self
                     .channels
                     .get_mut(id)
@@ -182,11 +186,8 @@ impl Workspace {
             .get("blocks")
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
-        if blocks.as_array().is_some_and(|blocks| blocks.len() > 50) {
-            return json!({ "ok": false, "error": "invalid_blocks" });
-        }
-        if chars_of(&blocks) > 13_200 {
-            return json!({ "ok": false, "error": "msg_blocks_too_long" });
+        if let Some(error) = refusal_of(&blocks) {
+            return json!({ "ok": false, "error": error });
         }
         self.posted += 1;
         let ts = format!("{}.000000", POSTED_AT + self.posted);
@@ -221,6 +222,19 @@ fn is_within(ts: &str, parameters: &BTreeMap<String, String>) -> bool {
     let (oldest, latest) = (parameters.get("oldest"), parameters.get("latest"));
     oldest.is_none_or(|oldest| ts > oldest.as_str())
         && latest.is_none_or(|latest| ts < latest.as_str())
+}
+
+/// Returns why Slack takes no message of these blocks.
+fn refusal_of(blocks: &Value) -> Option<&'static str> {
+    let all = blocks.as_array().into_iter().flatten();
+    let ids: Vec<&str> = all.filter_map(|one| one["block_id"].as_str()).collect();
+    let different: BTreeSet<&&str> = ids.iter().collect();
+    let is_long = blocks.as_array().is_some_and(|blocks| blocks.len() > 50);
+    match (is_long || different.len() < ids.len(), chars_of(blocks)) {
+        (true, _) => Some("invalid_blocks"),
+        (_, 13_201..) => Some("msg_blocks_too_long"),
+        _ => None,
+    }
 }
 
 /// Returns how many characters a reader sees, which is what Slack's undocumented limit counts.
