@@ -2,6 +2,17 @@
 
 use super::*;
 
+/// A daemon, which ends with its test, also where that fails.
+pub struct Daemon(Option<Child>);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if let Some(mut daemon) = self.0.take() {
+            let _ = daemon.kill();
+        }
+    }
+}
+
 /// An installation that reads one mailbox and sends to it.
 pub struct Site {
     dir: tempfile::TempDir,
@@ -73,18 +84,19 @@ impl Site {
     }
 
     /// Starts a daemon that briefs nobody and reads the sources every ten hours.
-    pub fn start_unbriefed(&self) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_daybrief"))
+    pub fn start_unbriefed(&self) -> Daemon {
+        let daemon = Command::new(env!("CARGO_BIN_EXE_daybrief"))
             .args(["--config", "daybrief.toml", "run"])
             .current_dir(self.dir.path())
             .env("DAYBRIEF__MEMBERS__ANA__BRIEF", "false")
             .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .spawn();
+        Daemon(Some(daemon.unwrap()))
     }
 
     /// Stops a daemon and returns what it logged.
-    pub fn stop(&self, daemon: Child) -> String {
+    pub fn stop(&self, mut daemon: Daemon) -> String {
+        let daemon = daemon.0.take().unwrap();
         let killed = Command::new("kill")
             .args(["-TERM", &daemon.id().to_string()])
             .status();
