@@ -24,6 +24,7 @@ mod discussions;
 mod gather;
 pub mod hooks;
 pub mod normalize;
+pub mod wire;
 
 #[cfg(test)]
 pub(crate) mod fake;

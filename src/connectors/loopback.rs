@@ -1,12 +1,47 @@
-//! What the fakes of trackers on loopback share: a way in, what an address asks for, and what goes wrong.
+//! What the fakes of trackers on loopback share, and the tests against them: a way in, what an address asks for, what goes
+//! wrong, and what is stored in the end.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use tokio::net::TcpListener;
+
+use crate::http::Options;
+use crate::store::Store;
+
+/// Returns how calls are made where nobody waits for long.
+pub fn hurried() -> Options {
+    Options {
+        is_paced: false,
+        back_off: Duration::from_millis(2),
+        patience: Duration::from_secs(2),
+        ..Options::default()
+    }
+}
+
+/// Returns the first column of what a question to the store finds.
+pub fn rows(store: &Store, sql: &str) -> Vec<String> {
+    store
+        .read_now(|c| {
+            let mut statement = c.prepare(sql)?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .unwrap()
+}
+
+/// Returns the log from a position on, as `kind id by: text`.
+pub fn log(store: &Store, from: usize) -> Vec<String> {
+    let sql = "SELECT kind || ' ' || id || ' ' || coalesce(author, '-') || ': ' || iif(removed, '-', text) FROM events ORDER BY seq";
+    let lines = rows(store, sql).into_iter().skip(from);
+    lines
+        .map(|line| line.trim_end_matches(": ").to_owned())
+        .collect()
+}
 
 /// What the next call that matches meets.
 #[derive(Clone, Copy, Debug)]

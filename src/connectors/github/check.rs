@@ -4,7 +4,8 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::api::{Client, GithubError, Issue, Repository, User};
+use super::api::{Client, GithubError};
+use super::wire::{Issue, Repository, User};
 use super::{Fact, GithubConfig, Readers, discussions};
 use crate::http::{Answer, Http};
 

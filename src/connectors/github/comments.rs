@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{Client, Comment, GithubError, Happening, Issue, Reaction, User};
+use super::api::{Client, GithubError};
 use super::normalize::{MARKER, is_by, time};
+use super::wire::{Comment, Happening, Issue, Reaction, User};
 use crate::connectors::Tracker;
 use crate::connectors::tracker::{
     Assigned, Receipt, Verdict, VerdictKind, is_plain_key, verdict_in,

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Client, GithubError, User};
+use super::api::{Client, GithubError};
 use super::normalize::{Normalized, handle_in, is_bot, time, words};
+use super::wire::User;
 use crate::connectors::files::{bare_event, tolerant};
 use crate::model::{
     Audience, ConnectorId, EventId, EventKind, SpaceId, Thread, ThreadId, ThreadKind,

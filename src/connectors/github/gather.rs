@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use super::api::{Client, Comment, GithubError, Happening, Issue, Listed};
+use super::api::{Client, GithubError, Listed};
 use super::normalize::{is_marked, normalize, thread_name, time};
+use super::wire::{Comment, Happening, Issue};
 use super::{Cursor, GithubConfig, Page, Readers};
 use crate::connectors::Skipped;
 use crate::connectors::files::{self, bare_event};

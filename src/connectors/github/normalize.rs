@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::api::{Comment, Happening, Issue, User};
+use super::wire::{Comment, Happening, Issue, User};
 use crate::connectors::files::{bare_event, tolerant};
 use crate::model::{
     Audience, ConnectorId, Event, EventId, EventKind, Handle, Markdown, Person, SpaceId, Thread,

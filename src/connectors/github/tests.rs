@@ -7,8 +7,8 @@ use super::fake::{Fake, Fault, TOKEN, user};
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connectors::Tracker;
 use crate::connectors::tracker::Assigned;
+use crate::connectors::{Tracker, loopback};
 use crate::http::{Options, Recorded};
 use crate::ingest::{self, Synced};
 use crate::model::{Handle, Markdown, ThreadId};
@@ -42,17 +42,11 @@ fn on(day: u8, time: &str) -> String {
 impl Here {
     async fn new() -> Here {
         let clock = Clock::simulated(on(23, "08:00").parse().unwrap());
-        let options = Options {
-            is_paced: false,
-            back_off: Duration::from_millis(2),
-            patience: Duration::from_secs(2),
-            ..Options::default()
-        };
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("token"), TOKEN).unwrap();
         let fake = Fake::start().await;
         fake.repository(REPO, "public");
-        let (http, sent) = Recorded::http(options, clock.clone());
+        let (http, sent) = Recorded::http(loopback::hurried(), clock.clone());
         Here {
             fake,
             dir,
@@ -117,22 +111,12 @@ impl Here {
 
     /// Returns the log from a position on, as `kind id by: text`.
     fn log(&self, from: usize) -> Vec<String> {
-        let sql = "SELECT kind || ' ' || id || ' ' || coalesce(author, '-') || ': ' || iif(removed, '-', text) FROM events ORDER BY seq";
-        self.query(sql)
-            .into_iter()
-            .skip(from)
-            .map(|line| line.replace(REPO, "").trim_end_matches(": ").to_owned())
-            .collect()
+        let lines = loopback::log(&self.store, from).into_iter();
+        lines.map(|line| line.replace(REPO, "")).collect()
     }
 
     fn query(&self, sql: &str) -> Vec<String> {
-        self.store
-            .read_now(|c| {
-                let mut statement = c.prepare(sql)?;
-                let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
-            })
-            .unwrap()
+        loopback::rows(&self.store, sql)
     }
 
     fn readers(&self, thread: &str) -> String {

@@ -14,9 +14,9 @@ use super::fake::{Fake, Fault, TOKEN, USER};
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connectors::Tracker;
 use crate::connectors::tracker::Assigned;
-use crate::http::{Options, Recorded};
+use crate::connectors::{Tracker, loopback};
+use crate::http::Recorded;
 use crate::ingest::{self, Synced};
 use crate::model::{Handle, Markdown, ThreadId};
 use crate::roster::Roster;
@@ -43,15 +43,9 @@ fn on(day: u8, time: &str) -> String {
 impl Here {
     async fn new(is_cloud: bool) -> Here {
         let clock = Clock::simulated(on(23, "08:00").parse().unwrap());
-        let options = Options {
-            is_paced: false,
-            back_off: Duration::from_millis(2),
-            patience: Duration::from_secs(2),
-            ..Options::default()
-        };
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("token"), TOKEN).unwrap();
-        let (http, sent) = Recorded::http(options, clock.clone());
+        let (http, sent) = Recorded::http(loopback::hurried(), clock.clone());
         Here {
             fake: Fake::start(is_cloud, clock.clone()).await,
             is_cloud,
@@ -112,25 +106,16 @@ impl Here {
 
     /// Returns the log from a position on, as `kind id by: text`.
     fn log(&self, from: usize) -> Vec<String> {
-        let sql = "SELECT kind || ' ' || id || ' ' || coalesce(author, '-') || ': ' || iif(removed, '-', text) FROM events ORDER BY seq";
-        let lines = self.query(sql).into_iter().skip(from);
         let hash = |line: String| match line.split_once('~') {
             Some((head, tail)) if !tail.starts_with("deleted") => format!("{head}~{}", &tail[8..]),
             _ => line,
         };
-        lines
-            .map(|line| hash(line.trim_end_matches(": ").to_owned()))
-            .collect()
+        let lines = loopback::log(&self.store, from).into_iter();
+        lines.map(hash).collect()
     }
 
     fn query(&self, sql: &str) -> Vec<String> {
-        self.store
-            .read_now(|c| {
-                let mut statement = c.prepare(sql)?;
-                let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
-            })
-            .unwrap()
+        loopback::rows(&self.store, sql)
     }
 
     /// Returns who may read an event, `-` for a search without a member.

@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 use super::{Gatherer, Run};
 use crate::connectors::Skipped;
 use crate::connectors::files;
-use crate::connectors::github::api::{GithubError, Repository, User};
+use crate::connectors::github::api::GithubError;
+use crate::connectors::github::wire::{Repository, User};
 use crate::connectors::github::{Page, Readers};
 use crate::model::{ANYONE, Handle, Space, SpaceId};
 

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::connectors::jira::fake::{Issue, jira_time};
+use crate::http::{Call, Pace, Scope};
 use crate::store::tickets;
 
 /// An issue of the sample with its comments and its history.
@@ -18,12 +19,15 @@ struct Sampled {
     histories: Vec<Value>,
 }
 
-async fn asked(address: &str) -> Value {
-    let answer = reqwest::get(address).await.unwrap();
-    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+async fn asked(http: &Http, address: &str) -> Value {
+    let scope = Scope::new("sample", Pace::per_minute(60_000));
+    let call = Call::get("sample", "read", scope, address.parse().unwrap());
+    let answer = http.send(call).await.unwrap();
+    answer.json("read").unwrap()
 }
 
 async fn sample() -> Vec<Sampled> {
+    let http = Http::new(loopback::hurried(), Clock::default());
     let site = std::env::var("DAYBRIEF_JIRA_URL")
         .expect("DAYBRIEF_JIRA_URL names a sample Jira; tests/jira/server.sh starts one");
     let mut sample: Vec<Sampled> = Vec::new();
@@ -32,12 +36,12 @@ async fn sample() -> Vec<Sampled> {
         let path = format!(
             "{site}/rest/api/2/search?jql=ORDER+BY+key&startAt={start}&maxResults=100&fields=*all"
         );
-        let mut page = asked(&path).await;
+        let mut page = asked(&http, &path).await;
         let issues = page["issues"].as_array_mut().unwrap();
         for issue in issues.drain(..) {
             let of = format!("{site}/rest/api/2/issue/{}", text(&issue["key"]));
-            let whole = asked(&format!("{of}?expand=changelog")).await;
-            let said = asked(&format!("{of}/comment?maxResults=1000")).await;
+            let whole = asked(&http, &format!("{of}?expand=changelog")).await;
+            let said = asked(&http, &format!("{of}/comment?maxResults=1000")).await;
             sample.push(Sampled {
                 id: text(&issue["id"]).parse().unwrap(),
                 comments: said["comments"].as_array().unwrap().clone(),
