@@ -7,6 +7,7 @@ mod door;
 mod folders;
 mod round;
 mod tokens;
+mod unreadable;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

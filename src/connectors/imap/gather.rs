@@ -67,6 +67,8 @@ pub struct Gatherer {
     learned: HashMap<String, u32>,
     pass: Option<Pass>,
     batch: usize,
+    /// The mail at which the connection broke when it was asked for alone.
+    suspect: Option<u32>,
 }
 
 /// One look at all folders.
@@ -167,6 +169,7 @@ impl Gatherer {
             learned: HashMap::new(),
             pass: None,
             batch: 8,
+            suspect: None,
         }
     }
 

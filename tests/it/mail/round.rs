@@ -297,7 +297,7 @@ fn a_mail_that_is_refused_waits_for_another_try() {
         servers.ask_for(kind, &user);
         let refused = site.run(&["brief", "ana", "--send"]);
         let said = String::from_utf8_lossy(&refused.stderr);
-        assert!(said.contains("tries later"), "{said}");
+        assert!(said.contains("tries again at"), "{said}");
         assert_eq!((site.briefings(&servers), site.state()), (0, State::Failed));
     }
 }

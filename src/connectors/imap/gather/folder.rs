@@ -151,7 +151,9 @@ impl Gatherer {
                             .collect();
                         gone.chain(flagged).collect()
                     } else {
-                        missing(wire, known).await?
+                        let lost = missing(wire, known).await?;
+                        revived = self.returned(wire, known).await?;
+                        lost
                     };
                     if !lost.is_empty() {
                         steps.push(Step::Lost {
@@ -225,27 +227,32 @@ impl Gatherer {
             .await;
         match answer {
             Ok(()) => {}
-            Err(WireError::Garbled) => {
+            Err(error @ WireError::TimedOut(_)) => return Err(error.into()),
+            Err(error) => {
+                // Whoever breaks the connection again, alone and on a new one, is at fault; without a new one the network is.
                 self.batch = 1;
                 *wire = Wire::open(&self.door).await?;
                 self.open_again(wire, open).await?;
-                if let [uid] = uids[..] {
-                    steps.push(Step::Skipped(Skipped {
-                        at: self.place(&open.folder.shown, Some(uid)),
-                        reason: "the server's answer for this mail cannot be read".into(),
-                    }));
-                    steps.push(Step::Passed {
-                        name: open.folder.raw.clone(),
-                        uid,
-                    });
-                } else {
-                    uids.into_iter()
-                        .rev()
-                        .for_each(|uid| open.pending.push_front(uid));
+                let is_broken = matches!(error, WireError::Broken(_));
+                match uids[..] {
+                    [uid] if !is_broken || self.suspect == Some(uid) => {
+                        self.suspect = None;
+                        let reason = match error {
+                            WireError::Garbled => {
+                                "the server's answer for this mail cannot be read".to_owned()
+                            }
+                            error => format!("the server does not give this mail out: {error}"),
+                        };
+                        self.pass_over(open, uid, reason, steps);
+                    }
+                    _ => {
+                        self.suspect = uids.first().copied().filter(|_| uids.len() == 1);
+                        let again = uids.into_iter().rev();
+                        again.for_each(|uid| open.pending.push_front(uid));
+                    }
                 }
                 return Ok(Vec::new());
             }
-            Err(error) => return Err(error.into()),
         }
         // A slow line gets smaller bites, so that a page comes about in any case.
         let took = begun.elapsed();
@@ -254,7 +261,25 @@ impl Gatherer {
         } else if took > LONGEST_PAGE {
             self.batch = (self.batch / 2).max(1);
         }
-        mails.retain(|mail| uids.contains(&mail.uid) && !mail.raw.is_empty());
+        let is_asked_for = |mail: &Fetched| uids.contains(&mail.uid);
+        mails.retain(is_asked_for);
+        let empty = mails.iter().filter(|mail| mail.raw.is_empty());
+        let empty: BTreeSet<u32> = empty.map(|mail| mail.uid).collect();
+        mails.retain(|mail| !mail.raw.is_empty());
+        if let [uid] = uids[..]
+            && empty.contains(&uid)
+        {
+            let reason = "the server gives this mail out without a word".to_owned();
+            self.pass_over(open, uid, reason, steps);
+        } else {
+            // Some servers answer one part of what many are asked for; alone each gets its own answer.
+            let is_read = |uid: &u32| mails.iter().any(|mail| mail.uid == *uid);
+            let alone = empty.into_iter().rev().filter(|uid| !is_read(uid));
+            for uid in alone {
+                self.batch = 1;
+                open.pending.push_front(uid);
+            }
+        }
         mails.sort_by_key(|mail| mail.uid);
         mails.dedup_by_key(|mail| mail.uid);
         for mail in &mut mails {
@@ -278,6 +303,33 @@ impl Gatherer {
             }
         }
         Ok(mails)
+    }
+
+    /// Names a mail that cannot be had, and leaves it behind; it is tried again where a later list tells of it.
+    fn pass_over(&self, open: &Open, uid: u32, reason: String, steps: &mut Vec<Step>) {
+        steps.push(Step::Skipped(Skipped {
+            at: self.place(&open.folder.shown, Some(uid)),
+            reason,
+        }));
+        steps.push(Step::Passed {
+            name: open.folder.raw.clone(),
+            uid,
+        });
+    }
+
+    /// Returns the mails that a folder tells of and that were passed already: a mark of deletion was taken back, a mail
+    /// could not be had before, or the server numbered it anew.
+    async fn returned(&self, wire: &mut Wire, known: &Folder) -> Result<Vec<u32>, WireError> {
+        if known.next <= 1 {
+            return Ok(Vec::new());
+        }
+        // What is older was let go on purpose.
+        let since = self.since(self.history_days);
+        let last = known.next - 1;
+        let command = format!("UID SEARCH UID 1:{last} UNDELETED UNDRAFT SINCE {since}");
+        let there = search(wire, &command).await?;
+        let is_unknown = |uid: &u32| *uid <= last && !known.mails.contains_key(uid);
+        Ok(there.into_iter().filter(is_unknown).collect())
     }
 
     async fn open_again(&self, wire: &mut Wire, open: &Open) -> Result<()> {
