@@ -29,6 +29,7 @@ mod site;
 mod status;
 mod suggest;
 mod sync;
+mod time;
 
 /// A morning briefing for every member of a distributed team, at the start of their own day.
 #[derive(Debug, Parser)]

@@ -57,6 +57,21 @@ const MIGRATIONS: [&str; 16] = [
 /// The name of the database within the data folder.
 pub const FILE_NAME: &str = "daybrief.db";
 
+/// Returns why a store cannot be used, with its path; of a damaged one also what to do and what is lost with it.
+fn named(error: anyhow::Error, path: &Path) -> anyhow::Error {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    let code = error
+        .downcast_ref::<rusqlite::Error>()
+        .and_then(rusqlite::Error::sqlite_error_code);
+    let path = path.display();
+    if matches!(code, Some(NotADatabase | DatabaseCorrupt)) {
+        return error.context(format!(
+            "the store {path} is damaged; put a copy from `daybrief backup` in its place, or move it away together with {FILE_NAME}-wal, {FILE_NAME}-shm and the folder index: `daybrief sync` then reads what the sources still hold, and what was briefed and said of it is lost"
+        ));
+    }
+    error.context(format!("cannot use the store {path}"))
+}
+
 /// A handle to the store; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -80,9 +95,12 @@ impl Store {
         let path = dir.join(FILE_NAME);
         let mut connection = Connection::open(&path)
             .with_context(|| format!("cannot open the store {}", path.display()))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        prepare(&connection)?;
-        migrate(&mut connection)?;
+        let prepared = connection
+            .pragma_update(None, "journal_mode", "WAL")
+            .map_err(anyhow::Error::from)
+            .and_then(|()| prepare(&connection))
+            .and_then(|()| migrate(&mut connection));
+        prepared.map_err(|error| named(error, &path))?;
         Ok(Store::around(Some(path), connection))
     }
 
@@ -98,9 +116,10 @@ impl Store {
                 dir.display()
             );
         }
-        let connection = open_reader(&path)?;
-        let version: usize =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let connection = open_reader(&path).map_err(|error| named(error, &path))?;
+        let version: usize = connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(|error| named(error.into(), &path))?;
         if version != MIGRATIONS.len() {
             bail!(
                 "the store in {} has schema {version}; run `daybrief sync` once to bring it up to date",

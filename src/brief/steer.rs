@@ -268,7 +268,9 @@ pub fn latest(c: &Connection, member: &MemberId) -> Result<Delivery> {
         .find(|delivery| delivery.state == deliveries::State::Sent && !delivery.body.is_empty());
     match sent {
         Some(sent) => Ok(sent),
-        None => bail!("{member} has had no briefing yet"),
+        None => bail!(
+            "{member} has had no briefing yet, and only what was sent has lines to speak of: `daybrief brief {member} --send` sends today's; a ticket's key or CONNECTOR/ID names a thread without one"
+        ),
     }
 }
 

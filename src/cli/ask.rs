@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,7 +14,7 @@ use crate::ask::{Answer, AnswerQuote, answer};
 use crate::brief::render::{links, plain};
 use crate::brief::words::ABOUT;
 use crate::ingest::follow;
-use crate::model::{Member, MemberId};
+use crate::model::Member;
 use crate::store::Store;
 
 /// Answers a question with up to three quotes from what the asker may read; without an asker, from what everyone may read.
@@ -33,13 +33,7 @@ impl Ask {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let site = Site::open_read_only(global)?;
         let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
-        let member = asker
-            .map(|id| {
-                site.roster.member(&MemberId::new(id)).with_context(|| {
-                    format!("there is no [members.{id}] in {}", global.config.display())
-                })
-            })
-            .transpose()?;
+        let member = asker.map(|id| site.member(id)).transpose()?;
         let index = site.index_read_only()?;
         let now = Timestamp::now();
         let question = self.question.join(" ");

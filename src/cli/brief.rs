@@ -2,19 +2,19 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
 use serde_json::json;
 
 use super::run::{sink_of, trackers_of};
 use super::site::Site;
+use super::time::moment;
 use super::{Global, output};
 use crate::brief::deliver::{Delivering, Outcome, deliver};
 use crate::brief::{briefing_with_words, render, window_of};
 use crate::lock::InstanceLock;
-use crate::model::{Briefing, Learned, Member, MemberId};
+use crate::model::{Briefing, Learned, Member};
 use crate::schedule;
 use crate::store::deliveries;
 
@@ -59,16 +59,19 @@ impl Brief {
             return self.send(global);
         }
         let site = Site::open_read_only(global)?;
-        let member = self.member_of(&site, global)?;
+        let member = site.member(&self.member)?;
         let now = match &self.at {
-            Some(text) => moment(text, member)?,
+            Some(text) => moment(text, &member.time_zone)?,
             None => Timestamp::now(),
         };
         let since = self
             .since
             .as_deref()
-            .map(|text| moment(text, member))
+            .map(|text| moment(text, &member.time_zone))
             .transpose()?;
+        if let Some(since) = since.filter(|since| *since > now) {
+            bail!("--since {since} comes after the end of the briefing, {now}");
+        }
         let (style, llm) = (site.style(), site.llm());
         let briefing = site.store.read_now(|c| {
             let (mut window, previous) = window_of(c, member, now)?;
@@ -104,27 +107,10 @@ impl Brief {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn member_of<'a>(&self, site: &'a Site, global: &Global) -> Result<&'a Member> {
-        let id = MemberId::new(self.member.as_str());
-        site.roster.member(&id).with_context(|| {
-            let known: Vec<&str> = site
-                .roster
-                .members
-                .iter()
-                .map(|member| member.id.as_str())
-                .collect();
-            format!(
-                "there is no [members.{id}] in {}; known: {}",
-                global.config.display(),
-                known.join(", ")
-            )
-        })
-    }
-
     /// Sends today's briefing, at most once, as the daemon would.
     fn send(self, global: &Global) -> Result<ExitCode> {
         let site = Site::open(global)?;
-        let member = self.member_of(&site, global)?;
+        let member = site.member(&self.member)?;
         let _lock = InstanceLock::take(&site.data_dir).context("cannot send")?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -194,18 +180,4 @@ fn slack_lines(briefing: &Briefing, member: &Member, now: Timestamp) -> String {
         .iter()
         .map(|post| render::json_line(&json!({ "text": post.text, "blocks": post.blocks })));
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Returns the moment of a text: with an offset as it stands, else in the member's zone.
-fn moment(text: &str, member: &Member) -> Result<Timestamp> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let local: DateTime = text.parse().with_context(|| {
-        format!(
-            "{text:?} is no time; write 2026-11-23T09:00 (in {}’s zone) or 2026-11-23T09:00+01:00",
-            member.name
-        )
-    })?;
-    Ok(local.to_zoned(member.time_zone.clone())?.timestamp())
 }

@@ -26,7 +26,7 @@ pub struct Explain {
     #[arg(long, value_name = "MEMBER")]
     member: Option<String>,
     /// The briefing of this local date [default: the last one that was sent, else the one of now].
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::time::date)]
     date: Option<Date>,
 }
 
@@ -37,7 +37,7 @@ impl Explain {
         let id = MemberId::new(
             id.context("whose briefing? use --member NAME, or set me under [search]")?,
         );
-        let briefing = self.briefing(&site, &id, global)?;
+        let briefing = self.briefing(&site, &id)?;
         let item = self
             .item
             .checked_sub(1)
@@ -54,10 +54,8 @@ impl Explain {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn briefing(&self, site: &Site, id: &MemberId, global: &Global) -> Result<Briefing> {
-        let member = site.roster.member(id).with_context(|| {
-            format!("there is no [members.{id}] in {}", global.config.display())
-        })?;
+    fn briefing(&self, site: &Site, id: &MemberId) -> Result<Briefing> {
+        let member = site.member(id.as_str())?;
         let sent = site.store.read_now(|c| match self.date {
             Some(date) => deliveries::delivery(c, id, date),
             None => Ok(deliveries::latest(c, Some(id), 1)?.into_iter().next()),

@@ -85,13 +85,17 @@ impl Feedback {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let site = Site::open(global)?;
         let id = MemberId::new(self.member.as_str());
-        let member = site.roster.member(&id).with_context(|| {
-            format!("there is no [members.{id}] in {}", global.config.display())
-        })?;
+        let member = site.member(id.as_str())?;
         let now = Timestamp::now();
         if self.reset {
             let forgotten = site.store.write_now(|c| steering::forget(c, &id))?;
-            eprintln!("forgot {forgotten} things that {id} said");
+            if global.json {
+                let told = json!({ "member": id.as_str(), "forgotten": forgotten });
+                output::json_line(&told)?;
+            } else {
+                let things = output::counted(forgotten, "thing", "things");
+                eprintln!("forgot {things} that {id} said");
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let (Some(what), Some(about)) = (self.what, &self.about) else {
@@ -99,19 +103,27 @@ impl Feedback {
             return Ok(ExitCode::SUCCESS);
         };
         let Some(verdict) = what.verdict() else {
-            eprintln!(
-                "{}",
-                answer(&site, &id, what, about, self.to.as_deref(), now)?
-            );
+            let said = answer(&site, &id, what, about, self.to.as_deref(), now)?;
+            if global.json {
+                let told = json!({ "member": id.as_str(), "about": about, "said": said });
+                output::json_line(&told)?;
+            } else {
+                eprintln!("{said}");
+            }
             return Ok(ExitCode::SUCCESS);
         };
         let told = site
             .store
             .write_now(|c| say(c, member, verdict, about, self.date, now))?;
-        eprintln!(
-            "{id} said {} of {told}; the next briefing obeys",
-            verdict.as_str()
-        );
+        if global.json {
+            let told = json!({ "member": id.as_str(), "verdict": verdict.as_str(), "about": told });
+            output::json_line(&told)?;
+        } else {
+            eprintln!(
+                "{id} said {} of {told}; the next briefing obeys",
+                verdict.as_str()
+            );
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -129,9 +141,7 @@ fn answer(
         (What::Take, _) => Answer::Take,
         (What::Assign, Some(to)) => {
             let to = MemberId::new(to);
-            site.roster
-                .member(&to)
-                .with_context(|| format!("--to: there is no member {to}"))?;
+            site.member(to.as_str()).context("--to")?;
             Answer::AssignTo(to)
         }
         (What::Assign, None) => bail!("assign needs --to MEMBER"),
@@ -180,12 +190,13 @@ fn say(
                 member.id
             )
         })?;
-        let labels: Vec<String> = item
-            .threads
-            .iter()
-            .take(3)
-            .map(|thread| plain(&thread.label).into_owned())
-            .collect();
+        let mut labels: Vec<String> = Vec::new();
+        for thread in &item.threads {
+            let label = plain(&thread.label).into_owned();
+            if labels.len() < 3 && !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
         return Ok(format!("line {line} of {date} ({})", labels.join(", ")));
     }
     let thread = thread_of(c, member, about)?;

@@ -36,6 +36,13 @@ impl Init {
         let zone = TimeZone::system();
         let text = first_config(&user_id(), zone.iana_name().unwrap_or("UTC"));
         file.write_all(text.as_bytes())?;
+        if global.json {
+            let told = serde_json::json!({
+                "file": path.display().to_string(), "member": user_id(),
+            });
+            output::json_line(&told)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         output::line(&format!(
             "Wrote {}. Next:\n  1. edit it: name your sources and your members\n  2. daybrief check    says what is missing\n  3. daybrief sync     reads the sources\n  4. daybrief brief {}  shows your briefing",
             path.display(),

@@ -284,6 +284,10 @@ impl Forget {
                     Ok(())
                 })
             })?;
+            if global.json {
+                let told = json!({ "member": self.member, "would_forget": counts });
+                return output::json_line(&told);
+            }
             let parts: Vec<String> = counts
                 .iter()
                 .map(|(what, number)| count(*number, what))

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
 
@@ -17,10 +17,10 @@ mod words;
 #[derive(Debug, Args)]
 pub struct Replay {
     /// The first local date.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::time::date)]
     from: Date,
     /// The last local date.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = super::time::date)]
     to: Date,
     /// Only this member; more than once for several.
     #[arg(long, value_name = "MEMBER")]
@@ -60,9 +60,7 @@ impl Replay {
             .map(|id| MemberId::from(id.as_str()))
             .collect();
         for id in &only {
-            site.roster.member(id).with_context(|| {
-                format!("there is no [members.{id}] in {}", global.config.display())
-            })?;
+            site.member(id.as_str())?;
         }
         let wanted = |id: &MemberId| only.is_empty() || only.contains(id);
         if self.words {

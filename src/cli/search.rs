@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use daybrief_index::{Hit, Query, Recency, parse_at};
+use daybrief_index::{Filter, Hit, Query, Recency, parse_at};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::json;
@@ -14,7 +14,7 @@ use super::site::Site;
 use super::{Global, output};
 use crate::brief::render::{links, plain, visible_line};
 use crate::ingest::follow;
-use crate::model::{ConnectorId, EventId, Logged, Member, MemberId, Thread, ThreadId};
+use crate::model::{ConnectorId, EventId, Logged, Member, Thread, ThreadId};
 use crate::store::{audiences, events, followers, tickets};
 
 /// Searches everything the asker may read; without an asker, what everyone may read.
@@ -85,13 +85,7 @@ impl Search {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode> {
         let site = Site::open_read_only(global)?;
         let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
-        let member = asker
-            .map(|id| {
-                site.roster.member(&MemberId::new(id)).with_context(|| {
-                    format!("there is no [members.{id}] in {}", global.config.display())
-                })
-            })
-            .transpose()?;
+        let member = asker.map(|id| site.member(id)).transpose()?;
         let index = site.index_read_only()?;
         let now = Timestamp::now();
         let question = Question {
@@ -195,8 +189,21 @@ fn answer(
             readable: readable.clone(),
             ..query
         };
+        let asks_words = !query.text.trim().is_empty();
         let page = index.search(&query)?;
-        let notes = page.notes;
+        let mut notes = page.notes;
+        if page.items.is_empty() {
+            notes.extend(values_of_nothing(index, &query)?);
+        }
+        let has_words = page
+            .items
+            .iter()
+            .any(|hit| hit.bm25.is_some_and(|score| score > 0.0));
+        if asks_words && !has_words && !page.items.is_empty() {
+            notes.push(
+                "no message holds any of these words; these are the nearest in meaning".to_owned(),
+            );
+        }
         let mut shown = Vec::new();
         for hit in page.items {
             // The index may be behind; the store decides what exists and who may read it.
@@ -220,6 +227,54 @@ fn answer(
         }
         Ok((shown, notes))
     })
+}
+
+/// Returns which values of operators nothing has that the asker may read.
+fn values_of_nothing(index: &daybrief_index::Index, query: &Query) -> Result<Vec<String>> {
+    let filter = &query.filter;
+    let mut alone: Vec<(String, Filter)> = Vec::new();
+    for (name, values) in [
+        ("source", &filter.connectors),
+        ("kind", &filter.kinds),
+        ("in", &filter.spaces),
+        ("from", &filter.authors),
+        ("status", &filter.statuses),
+        ("assignee", &filter.assignees),
+    ] {
+        for value in values {
+            let mut only = Filter::default();
+            let values = match name {
+                "source" => &mut only.connectors,
+                "kind" => &mut only.kinds,
+                "in" => &mut only.spaces,
+                "from" => &mut only.authors,
+                "status" => &mut only.statuses,
+                _ => &mut only.assignees,
+            };
+            values.push(value.clone());
+            alone.push((format!("{name}:{value}"), only));
+        }
+    }
+    let mut notes = Vec::new();
+    for (operator, filter) in alone {
+        let any = Query {
+            filter,
+            ..Query::new("", query.readable.clone(), 1)
+        };
+        if index.search(&any)?.items.is_empty() {
+            let kinds = match operator.starts_with("kind:") {
+                true => {
+                    "; kinds are conversation, mail, topic, page, document, ticket and recording"
+                }
+                false => "",
+            };
+            notes.push(format!(
+                "nothing that may be read here is {}{kinds}",
+                plain(&operator)
+            ));
+        }
+    }
+    Ok(notes)
 }
 
 pub(super) fn print(
@@ -363,7 +418,7 @@ pub(super) fn relative(at: &Zoned, now: &Zoned) -> String {
         0 => format!("today {}", at.strftime("%H:%M")),
         1 => format!("yesterday {}", at.strftime("%H:%M")),
         2..=6 => at.strftime("%A %H:%M").to_string(),
-        7..=300 => at.strftime("%-d %b %H:%M").to_string(),
+        7..=300 if at.year() == now.year() => at.strftime("%-d %b %H:%M").to_string(),
         _ => at.strftime("%-d %b %Y").to_string(),
     }
 }

@@ -16,8 +16,12 @@ use crate::config::Config;
 use crate::embedding::Endpoint;
 use crate::http::{Http, Options};
 use crate::llm::Llm;
+use crate::model::{Member, MemberId};
 use crate::roster::Roster;
 use crate::store::{Store, people};
+
+/// How many members are named to somebody who asked for one that there is not.
+const MEMBERS_NAMED: usize = 20;
 
 /// A loaded installation.
 pub struct Site {
@@ -84,6 +88,36 @@ impl Site {
         Ok(self.roster.renewed(people, spaces))
     }
 
+    /// Returns a member by the name of their table.
+    ///
+    /// # Errors
+    /// When there is none; the message names those known.
+    pub fn member(&self, id: &str) -> Result<&Member> {
+        self.roster.member(&MemberId::new(id)).with_context(|| {
+            let mut known: Vec<&str> = self
+                .roster
+                .members
+                .iter()
+                .map(|member| member.id.as_str())
+                .collect();
+            let more = known.len().saturating_sub(MEMBERS_NAMED);
+            known.truncate(MEMBERS_NAMED);
+            let more = match more {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            match known.as_slice() {
+                [] => format!(
+                    "there is no member {id:?}, as there are none yet; add a [members.{id}] table"
+                ),
+                known => format!(
+                    "there is no member {id:?}; known: {}{more}",
+                    known.join(", ")
+                ),
+            }
+        })
+    }
+
     /// Opens the index for writing.
     ///
     /// # Errors
@@ -107,7 +141,7 @@ impl Site {
             &self.store.log_uuid()?,
             self.index_options()?,
         );
-        index.context("cannot open the index; run `daybrief sync` first")
+        index.context("cannot open the index")
     }
 
     /// Returns the configured embedding model, if there is one.

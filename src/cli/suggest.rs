@@ -6,9 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::site::{Site, one_call};
+use super::time::moment;
 use super::{Global, output};
 use crate::brief::render::{links, plain, visible_line};
 use crate::brief::words;
@@ -39,7 +41,7 @@ pub struct Suggest {
     wanted: Option<String>,
     /// As it would have been said at this moment (2026-11-23T09:00Z): nothing later is learned from.
     #[arg(long, value_name = "TIME")]
-    at: Option<Timestamp>,
+    at: Option<String>,
     /// Name everybody who is left out, with the reason; with a model, say in a checked sentence why the first one is named.
     #[arg(long)]
     explain: bool,
@@ -58,15 +60,15 @@ impl Suggest {
         } else {
             Site::open_read_only(global)?
         };
-        let member_of = |id: &str| {
-            site.roster.member(&MemberId::new(id)).with_context(|| {
-                format!("there is no [members.{id}] in {}", global.config.display())
-            })
-        };
+        let member_of = |id: &str| site.member(id);
         let asker = self.asker.as_deref().or(site.config.search.me.as_deref());
         let member = asker.map(member_of).transpose()?;
         let wanted = self.wanted.as_deref().map(member_of).transpose()?;
-        let now = self.at.unwrap_or_else(Timestamp::now);
+        let zone = member.map_or_else(TimeZone::system, |member| member.time_zone.clone());
+        let now = match &self.at {
+            Some(text) => moment(text, &zone)?,
+            None => Timestamp::now(),
+        };
         let (connector, id) = found(&site, &self.ticket)?;
         if self.undo {
             return undo(&site, &connector, &id, now);
@@ -263,6 +265,13 @@ pub(super) fn print(
     output::line("")?;
     let name = |id: &MemberId| site.roster.member(id).map_or(id.to_string(), short_name);
     for candidate in &suggestion.candidates {
+        // From nearly no past a name that nothing speaks for says nothing.
+        if !suggestion.is_calibrated
+            && candidate.evidence.is_empty()
+            && candidate.although.is_none()
+        {
+            continue;
+        }
         output::line(&format!(
             "  {:>3.0} %  {}",
             100.0 * candidate.probability,
@@ -283,7 +292,9 @@ pub(super) fn print(
     if !suggestion.candidates.is_empty() {
         output::line("")?;
     }
-    output::line(&verdict(suggestion, name))?;
+    let mut teams = site.roster.teams.iter();
+    let has_rotations = teams.any(|team| team.rotation.is_some());
+    output::line(&verdict(suggestion, has_rotations, name))?;
     for repeat in &suggestion.repeats {
         let state = if repeat.is_closed { "closed" } else { "open" };
         output::line(&format!(
@@ -309,7 +320,11 @@ fn short_name(member: &Member) -> String {
 }
 
 /// Returns the one sentence that says what to do.
-fn verdict(suggestion: &Suggestion, name: impl Fn(&MemberId) -> String) -> String {
+fn verdict(
+    suggestion: &Suggestion,
+    has_rotations: bool,
+    name: impl Fn(&MemberId) -> String,
+) -> String {
     let area = suggestion
         .area
         .as_ref()
@@ -337,7 +352,8 @@ fn verdict(suggestion: &Suggestion, name: impl Fn(&MemberId) -> String) -> Strin
             "{why}; ask {}, who is on duty for {team}.{area}",
             name(duty)
         ),
-        None => format!("{why}; ask the rotation.{area}"),
+        None if has_rotations => format!("{why}; ask the rotation.{area}"),
+        None => format!("{why}.{area}"),
     }
 }
 

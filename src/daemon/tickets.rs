@@ -141,7 +141,10 @@ impl Tickets {
         self.rest = Some(watch);
         match looked {
             Ok(0) => {}
-            Ok(count) => info!(count, "Looked at {count} tickets without an owner"),
+            Ok(count) => {
+                let noun = if count == 1 { "ticket" } else { "tickets" };
+                info!(count, "Looked at {count} {noun} without an owner");
+            }
             Err(error) => {
                 let error = format!("{error:#}");
                 warn!(

@@ -403,3 +403,96 @@ fn a_script_for_a_shell_ends_quietly_where_nobody_reads_it() {
         Some(2)
     );
 }
+
+#[test]
+fn what_is_not_there_is_named_with_what_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let ticket = r#"{"id":"A-1","created_at":"2026-11-20T10:00:00Z","title":"The printer jams \u0007\u202e","body":"It jams.","reporter":"bo"}"#;
+    std::fs::write(dir.path().join("t.jsonl"), ticket).unwrap();
+    std::fs::write(
+        dir.path().join("daybrief.toml"),
+        "[connectors.tracker]\ntype = \"tickets\"\npath = \"t.jsonl\"\n[members.ana]\nhandles = { tracker = \"ana\" }\n[members.bo]\nhandles = { tracker = \"bo\" }\n",
+    )
+    .unwrap();
+    let path = dir.path().join("daybrief.toml");
+    let run = |args: &[&str]| daybrief(&[&["--config", path.to_str().unwrap()], args].concat());
+    assert!(run(&["sync"]).status.success());
+    for args in [
+        &["brief", "cy"][..],
+        &["search", "printer", "--as", "cy"],
+        &["ask", "who?", "--as", "cy"],
+        &["suggest", "A-1", "--as", "cy"],
+        &["explain", "1", "--member", "cy"],
+        &["feedback", "cy"],
+        &[
+            "replay",
+            "--from",
+            "2026-11-20",
+            "--to",
+            "2026-11-21",
+            "--member",
+            "cy",
+        ],
+    ] {
+        let output = run(args);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(
+            said.contains("there is no member \"cy\"; known: ana, bo"),
+            "{args:?}: {said}"
+        );
+    }
+    let said = |args: &[&str]| text(&run(args).stderr).to_string();
+    assert!(
+        said(&["search", "kind:foo", "printer"])
+            .contains("nothing that may be read here is kind:foo; kinds are")
+    );
+    assert!(said(&["search", "in:nowhere", "printer"]).contains("is in:nowhere"));
+    assert!(!said(&["search", "from:bo", "printer"]).contains("nothing that may be read"));
+
+    // A time is read in the same way everywhere.
+    let output = run(&["--json", "suggest", "A-1", "--at", "2026-11-24T10:00"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["title"], "The printer jams");
+    assert!(said(&["suggest", "A-1", "--at", "noon"]).contains("write 2026-11-23T09:00"));
+    let late = [
+        "brief",
+        "ana",
+        "--at",
+        "2026-11-23T09:00",
+        "--since",
+        "2026-11-24T09:00",
+    ];
+    assert!(said(&late).contains("comes after the end of the briefing"));
+    // Nothing is known of the past: no number, and no rotation that there is not.
+    let output = run(&["suggest", "A-1"]);
+    let shown = text(&output.stdout);
+    assert!(
+        !shown.contains('%') && !shown.contains("rotation"),
+        "{shown}"
+    );
+    let output = run(&["backtest", "owners"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("too few tickets"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(said(&["feedback", "ana", "done", "1"]).contains("daybrief brief ana --send"));
+
+    // A store that is none is named, with what to do.
+    let data = dir.path().join(".daybrief");
+    for name in ["daybrief.db-wal", "daybrief.db-shm"] {
+        let _ = std::fs::remove_file(data.join(name));
+    }
+    std::fs::write(data.join("daybrief.db"), "no database at all".repeat(99)).unwrap();
+    for args in [&["sync"][..], &["status"]] {
+        let said = said(args);
+        assert!(
+            said.contains("daybrief.db is damaged")
+                && said.contains("reads what the sources still hold"),
+            "{args:?}: {said}"
+        );
+    }
+}

@@ -108,6 +108,13 @@ impl Owners {
             },
         );
         bar.finish_and_clear();
+        let [_, _, all] = &report.slices;
+        if all.model.count == 0 {
+            bail!(
+                "too few tickets to measure anything: of {} there was none that got an owner after enough others had one; sync more of the tracker's past first",
+                output::counted(asked.len(), "ticket", "tickets")
+            );
+        }
         let flushed = out.as_mut().map_or(Ok(()), Write::flush);
         if let Some(error) = failed.or(flushed.err()) {
             return Err(error)
