@@ -17,7 +17,7 @@ use daybrief_index::Embedder;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::http::openai::Through;
+use crate::http::openai::{Through, reason_of};
 use crate::http::{Http, Pace, Scope};
 
 /// `[embedding]`: a model behind an OpenAI-compatible endpoint that gives its opinion on what the index finds. Without a
@@ -163,7 +163,7 @@ fn answer_all(
         };
         let response = runtime.block_on(client.embeddings().create(request));
         let vectors = response
-            .context("the embedding endpoint did not answer")
+            .map_err(|error| anyhow!("{}", reason_of(&error, "the embedding model")))
             .and_then(|response| vectors_of(response, expected));
         // Whoever asked may have gone.
         let _ = answer.send(vectors);
@@ -217,6 +217,13 @@ impl Embedder for Endpoint {
         for batch in worded.chunks(self.batch) {
             let asked = batch.iter().map(|at| texts[*at].to_owned()).collect();
             for (at, vector) in batch.iter().zip(self.ask(asked)?) {
+                if let Some(wanted) = self.wanted {
+                    ensure!(
+                        vector.len() == wanted,
+                        "the embedding endpoint sent {} dimensions, and [embedding] dimensions asks for {wanted}; correct it, or take it out for a model that cannot be cut",
+                        vector.len()
+                    );
+                }
                 let known = self.dims();
                 ensure!(
                     !vector.is_empty() && (known == 0 || known == vector.len()),

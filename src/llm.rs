@@ -24,8 +24,8 @@ use tracing::{debug, warn};
 use crate::clock::Clock;
 use crate::config::LlmConfig;
 use crate::connectors::secret;
-use crate::http::openai::Through;
-use crate::http::{Http, HttpError, Options, Pace, Scope};
+use crate::http::openai::{Through, reason_of};
+use crate::http::{Http, Options, Pace, Scope};
 
 pub mod fake;
 pub mod ladder;
@@ -302,9 +302,11 @@ impl Llm {
                 }
                 ladder::Lesson::TooLong => return Err(Failure::TooLong),
                 ladder::Lesson::Unavailable => {
-                    return Err(Failure::Unavailable(reason_of(&error, status)));
+                    return Err(Failure::Unavailable(reason_of(&error, "the model")));
                 }
-                ladder::Lesson::Refused => return Err(Failure::Refused(reason_of(&error, status))),
+                ladder::Lesson::Refused => {
+                    return Err(Failure::Refused(reason_of(&error, "the model")));
+                }
             }
         }
         Err(Failure::Refused(
@@ -339,24 +341,6 @@ fn told_by(error: &OpenAIError) -> (Option<u16>, String) {
         ),
         OpenAIError::JSONDeserialize(_, content) => (None, content.clone()),
         _ => (None, String::new()),
-    }
-}
-
-/// Returns a reason without a word of the server's.
-fn reason_of(error: &OpenAIError, status: Option<u16>) -> String {
-    match (error, status) {
-        (_, Some(401 | 403)) => "the model's server refuses the key".into(),
-        (_, Some(404)) => "the model's server knows no such model or address".into(),
-        (_, Some(429)) => "the model's server wants fewer questions".into(),
-        (_, Some(status)) => format!("the model's server answers with status {status}"),
-        (OpenAIError::Boxed(error), _) => match error.downcast_ref::<HttpError>() {
-            Some(error) => error.to_string(),
-            None => "the model cannot be reached".into(),
-        },
-        (OpenAIError::JSONDeserialize(..), _) => {
-            "the model's server answers with something else".into()
-        }
-        _ => "the model cannot be reached".into(),
     }
 }
 

@@ -110,6 +110,9 @@ impl Check {
     }
 }
 
+/// The most tokens that a model may spend on saying one word.
+const CHECK_TOKENS: usize = 200;
+
 /// Asks the model one short question, as a morning would.
 fn model(site: &Site, findings: &mut Findings) -> Result<()> {
     let Some(config) = &site.config.llm else {
@@ -137,10 +140,20 @@ fn model(site: &Site, findings: &mut Findings) -> Result<()> {
             "Return a JSON object whose \"text\" is the word ready.".into(),
         )],
         schema: llm.prompts().get("headline").schema.clone(),
-        max_output_tokens: 30,
+        max_output_tokens: CHECK_TOKENS,
     };
     let limit = std::time::Duration::from_secs(config.timeout_secs);
     match runtime.block_on(llm.ask(&question, limit)) {
+        Ok(reply) if reply.is_cut => findings.add(
+            Level::Wrong,
+            of,
+            format!("says more than {CHECK_TOKENS} tokens where one word was asked for, as models do that think aloud; raise [llm] max_output_tokens, or take another model"),
+        ),
+        Ok(reply) if reply.text.trim().is_empty() => findings.add(
+            Level::Wrong,
+            of,
+            "answers without a word; until it says something every line is a quote",
+        ),
         Ok(_) => findings.add(
             Level::Ok,
             of,

@@ -69,6 +69,28 @@ impl Through {
     }
 }
 
+/// Returns why there is no answer, without a word of the server's: what it says may be a key, or a book. `what` is asked for.
+pub fn reason_of(error: &OpenAIError, what: &str) -> String {
+    let status = match error {
+        OpenAIError::ApiError(api) => Some(api.status_code.as_u16()),
+        _ => None,
+    };
+    match (error, status) {
+        (_, Some(401 | 403)) => format!("{what}'s server refuses the key"),
+        (_, Some(404)) => format!("{what}'s server knows no such model or address"),
+        (_, Some(429)) => format!("{what}'s server wants fewer questions"),
+        (_, Some(status)) => format!("{what}'s server answers with status {status}"),
+        (OpenAIError::Boxed(error), _) => match error.downcast_ref::<HttpError>() {
+            Some(error) => error.to_string(),
+            None => format!("{what} cannot be reached"),
+        },
+        (OpenAIError::JSONDeserialize(..), _) => {
+            format!("{what}'s server answers with something else")
+        }
+        _ => format!("{what} cannot be reached"),
+    }
+}
+
 fn boxed(error: HttpError) -> OpenAIError {
     OpenAIError::Boxed(BoxError::from(error))
 }

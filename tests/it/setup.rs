@@ -286,3 +286,85 @@ fn a_mail_to_one_person_asks_that_person_and_a_subject_alone_is_read() {
     let (_, found) = folder.says(&["search", "invoice shipyard"]);
     assert!(found.contains("approve the invoice"), "{found}");
 }
+
+/// Starts a server that answers every request alike; returns its address up to `/v1`.
+fn answering(status: &'static str, body: String) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut heard = [0; 65_536];
+            if stream.read(&mut heard).is_ok_and(|count| count > 0) {
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close"
+                );
+                let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(answer.as_bytes()).ok();
+            }
+        }
+    });
+    format!("http://127.0.0.1:{port}/v1")
+}
+
+#[test]
+fn what_a_models_server_says_is_never_repeated_and_one_that_says_nothing_is_named() {
+    let refusal = json!({ "error": { "message": "Incorrect API key: sk-geheim", "type": "invalid_request_error" } });
+    let thinks = json!({ "id": "1", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{ "index": 0, "finish_reason": "length", "message": { "role": "assistant", "content": null } }] });
+    let silent = json!({ "id": "1", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{ "index": 0, "finish_reason": "stop", "message": { "role": "assistant", "content": null } }] });
+    let numbers = json!({ "object": "list", "model": "m", "usage": { "prompt_tokens": 1, "total_tokens": 1 },
+        "data": [{ "object": "embedding", "index": 0, "embedding": [0.6, 0.8] }] });
+    for (table, status, body, expected) in [
+        (
+            "embedding",
+            "401 Unauthorized",
+            &refusal,
+            "✗ embedding: the embedding model's server refuses the key",
+        ),
+        (
+            "embedding",
+            "200 OK",
+            &numbers,
+            "sent 2 dimensions, and [embedding] dimensions asks for 384",
+        ),
+        (
+            "llm",
+            "401 Unauthorized",
+            &refusal,
+            "✗ model m: the model's server refuses the key",
+        ),
+        (
+            "llm",
+            "200 OK",
+            &thinks,
+            "✗ model m: says more than 200 tokens",
+        ),
+        (
+            "llm",
+            "200 OK",
+            &silent,
+            "✗ model m: answers without a word",
+        ),
+    ] {
+        let url = answering(status, body.to_string());
+        let more = if table == "embedding" {
+            "dimensions = 384\n"
+        } else {
+            ""
+        };
+        let folder = Folder::new(&format!(
+            "[members.ana]\ntime_zone = \"UTC\"\nhandles = {{ chat = \"UANA\" }}\n\
+             [{table}]\nbase_url = \"{url}\"\nmodel = \"m\"\n{more}"
+        ));
+        let (is_well, said) = folder.says(&["check"]);
+        assert!(!is_well && said.contains(expected), "{expected}: {said}");
+        let (_, synced) = folder.says(&["sync"]);
+        assert!(
+            !said.contains("geheim") && !synced.contains("geheim"),
+            "{said}{synced}"
+        );
+    }
+}
