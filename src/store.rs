@@ -444,7 +444,7 @@ mod tests {
             .unwrap()
             .write_now(|c| Ok(c.pragma_update(None, "user_version", 99)?))
             .unwrap();
-        let error = Store::open(dir.path()).err().unwrap().to_string();
+        let error = format!("{:#}", Store::open(dir.path()).err().unwrap());
         assert!(error.contains("use the newer daybrief"), "{error}");
     }
 }

@@ -302,7 +302,11 @@ fn feedback_is_given_shown_and_forgotten_on_the_command_line() {
         ),
         (&["feedback", "bo", "mute", &secret], 1, "no thread"),
         (&["feedback", "ana", "done", "99"], 1, "has no line 99"),
-        (&["feedback", "nobody", "done", "1"], 1, "[members.nobody]"),
+        (
+            &["feedback", "nobody", "done", "1"],
+            1,
+            "there is no member \"nobody\"; known: ana, bo",
+        ),
         (&["feedback", "ana", "done"], 2, "LINE|THREAD"),
         (&["feedback", "ana", "hush", "1"], 2, "hush"),
         (&["feedback", "ana"], 0, "votes move them by +"),

@@ -367,7 +367,7 @@ fn names_in_other_scripts_wrap_by_width() {
 
     covered 145 messages
 
-    lines quoted: 2 · model text: 0 · daybrief explain 1
+    lines quoted: 1 · model text: 0 · daybrief explain 1
     ");
 }
 
