@@ -39,12 +39,19 @@ pub fn line_of(night: &Night, reader: &Reader<'_>) -> Option<BriefingItem> {
         .collect();
     let first = concerns.first()?;
     let label = |concern: &Concern<'_>| label_of(concern.topic, reader);
+    // Who is in no team has no area that anybody wrote down.
+    let mut teams = reader.roster.teams.iter();
+    let whose = if teams.any(|team| team.members.contains(&reader.member.id)) {
+        "in your area"
+    } else {
+        "that may be yours"
+    };
     let headline = match concerns.len() {
         1 => format!(
-            "new, without an owner in your area: {}",
+            "new, without an owner {whose}: {}",
             first.topic.thread.title
         ),
-        many => format!("{many} new tickets without an owner in your area"),
+        many => format!("{many} new tickets without an owner {whose}"),
     };
     let facts: Vec<String> = concerns
         .iter()

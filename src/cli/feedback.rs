@@ -250,7 +250,7 @@ fn show(site: &Site, member: &Member, now: Timestamp, as_json: bool) -> Result<(
         ))?;
     }
     if given.is_empty() {
-        output::line(&format!("{} has said nothing yet", member.id))?;
+        output::line(&format!("{} has said nothing of any line yet", member.id))?;
     }
     for given in &given {
         let of = match given.date {

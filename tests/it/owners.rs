@@ -110,6 +110,27 @@ fn a_new_ticket_is_suggested_once_shown_to_those_concerned_and_judged_by_its_lat
 }
 
 #[test]
+fn only_who_is_in_a_team_has_an_area_and_others_may_be_asked_all_the_same() {
+    let mut world = world("mode = \"briefing\"");
+    world.run_until("2026-11-03T12:00:00Z");
+    open(&mut world, "T-900", "2026-11-03T18:10:00Z", "parser");
+    open(&mut world, "T-901", "2026-11-03T18:20:00Z", "ui");
+    world.run_until("2026-11-04T12:00:00Z");
+    for (member, expected) in [
+        ("bo", "new, without an owner in your area: "),
+        ("cy", "new, without an owner that may be yours: "),
+    ] {
+        let briefings = world.sent_to(member);
+        let mut items = briefings.iter().flat_map(|briefing| &briefing.items);
+        assert!(
+            items.any(|item| item.headline.starts_with(expected)),
+            "{member}: {briefings:?}"
+        );
+    }
+    world.check();
+}
+
+#[test]
 fn a_shadow_is_recorded_and_seen_by_nobody_and_off_is_off() {
     let mut world = world(
         "mode = \"shadow\"\nmodes = { \"tracker:component=ui\" = \"off\" }\nplaceholders = [\"tracker:web\"]",

@@ -283,7 +283,11 @@ fn feedback_is_given_shown_and_forgotten_on_the_command_line() {
     };
     let secret = format!("chat/{secret}");
     for (args, code, expected) in [
-        (&["feedback", "ana"][..], 0, "ana has said nothing yet"),
+        (
+            &["feedback", "ana"][..],
+            0,
+            "ana has said nothing of any line yet",
+        ),
         (
             &["feedback", "ana", "done", "1"],
             0,
@@ -312,7 +316,11 @@ fn feedback_is_given_shown_and_forgotten_on_the_command_line() {
         (&["feedback", "ana"], 0, "votes move them by +"),
         (&["--json", "feedback", "ana"], 0, "\"verdict\":\"mute\""),
         (&["feedback", "ana", "--reset"], 0, "forgot 4 things"),
-        (&["feedback", "ana"], 0, "ana has said nothing yet"),
+        (
+            &["feedback", "ana"],
+            0,
+            "ana has said nothing of any line yet",
+        ),
     ] {
         says(args, code, expected);
     }
