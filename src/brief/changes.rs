@@ -83,9 +83,15 @@ pub fn news_of<'a>(night: &'a Night, member: &Member, roster: &Roster) -> Vec<Ne
     let mut news: Vec<News<'a>> = topics
         .map(|topic| news_in(topic, night, member, roster))
         .collect();
+    // An outsider takes nothing back.
+    let is_by_member = |logged: &&Logged| {
+        let author = logged.event.author.as_ref();
+        author.is_some_and(|author| roster.member_of(author).is_some())
+    };
     let decisions: Vec<&'a Logged> = news
         .iter()
         .flat_map(|news| news.decisions.iter().map(|(logged, _)| *logged))
+        .filter(is_by_member)
         .collect();
     for news in &mut news {
         let title = &news.topic.thread.title;

@@ -18,7 +18,8 @@ use crate::sinks::ChatSink;
 use crate::store::deliveries::key_of;
 use crate::store::{Store, awaited};
 
-/// How long one message may take.
+/// How long all messages may take together, and one of them.
+const LONGEST: Duration = Duration::from_secs(20);
 const LONGEST_EACH: Duration = Duration::from_secs(10);
 
 /// Shows in messages that wait for a tracker what it answered. Who left is shown nothing; a sink that fails is tried again
@@ -33,7 +34,11 @@ pub async fn show_answers<S: ChatSink>(
     sink_of: impl Fn(&Member) -> Option<S>,
     now: Timestamp,
 ) -> Result<()> {
+    let begun = tokio::time::Instant::now();
     for waiting in store.read(awaited::answered).await? {
+        if begun.elapsed() >= LONGEST {
+            break;
+        }
         let member = roster.member(&waiting.member);
         let member = member.filter(|member| member.is_briefed).cloned();
         let sink = member.as_ref().and_then(&sink_of);

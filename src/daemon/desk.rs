@@ -2,7 +2,7 @@
 //! what it says.
 //!
 //! A button counts for the member one of whose accounts there pressed it, and only on their own briefing. A press is kept before
-//! Slack hears that we have it ([`presses`]), and counts once whatever crashes. What it asks of a
+//! Slack hears that we have it, and counts once whatever crashes. What it asks of a
 //! tracker is written down first, done at once and settled; the daemon's own look at tickets does what a crash left over.
 
 mod presses;

@@ -45,7 +45,13 @@ impl<S: ChatSink + Clone> Daemon<S> {
             if let Ok(heard) = tokio::time::timeout(LONGEST_EACH, heard).await {
                 heard?;
             }
+            // The readings before this may have taken long; a question is held from now on.
+            let now = self.clock.now();
             for question in self.questions.take(&member, &sink, now).await? {
+                if begun.elapsed() >= LONGEST {
+                    // It is held for a while, and then comes again.
+                    break;
+                }
                 // One that is not answered now is answered with the next reading.
                 let answered = tokio::time::timeout(LONGEST, question.answer()).await;
                 if let Ok(Err(error)) = answered {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -132,9 +132,8 @@ pub fn plan(c: &Connection, posting: &Posting) -> Result<bool> {
 
 /// Marks a posting as handed over, or as being taken back; from here on the tracker knows more than we do.
 ///
-/// # Errors
-/// When it is not waiting.
-pub fn begin(c: &Connection, posting: &Posting, now: Timestamp) -> Result<()> {
+/// Returns whether it was waiting; somebody else may have settled it meanwhile.
+pub fn begin(c: &Connection, posting: &Posting, now: Timestamp) -> Result<bool> {
     let next = if posting.state == State::Undoing {
         State::Undoing
     } else {
@@ -153,8 +152,7 @@ pub fn begin(c: &Connection, posting: &Posting, now: Timestamp) -> Result<()> {
             micros(now),
             may_stand(posting).join("\n"),
         ])?;
-    ensure!(changed == 1, "the posting is not waiting any more");
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Returns the labels that may be on a ticket once a posting has begun.

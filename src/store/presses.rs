@@ -38,12 +38,33 @@ pub fn keep(
     Ok(())
 }
 
-/// Returns the presses of a workspace that are not done with, with their ids, oldest first.
-pub fn open(c: &Connection, connector: &ConnectorId) -> Result<Vec<(String, String)>> {
-    let sql = "SELECT id, press FROM presses WHERE connector = ?1 AND done_at IS NULL ORDER BY taken_at, id";
+/// A press that is not done with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Its id.
+    pub id: String,
+    /// What was pressed, as it was kept.
+    pub press: String,
+    /// When it was kept.
+    pub taken_at: Timestamp,
+}
+
+/// Returns the presses of a workspace that are not done with, oldest first.
+pub fn open(c: &Connection, connector: &ConnectorId) -> Result<Vec<Open>> {
+    let sql = "SELECT id, press, taken_at FROM presses WHERE connector = ?1 AND done_at IS NULL ORDER BY taken_at, id";
     let mut statement = c.prepare_cached(sql)?;
-    let rows = statement.query_map([connector.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = statement.query_map([connector.as_str()], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+    })?;
+    rows.map(|row| {
+        let (id, press, taken_at) = row?;
+        Ok(Open {
+            id,
+            press,
+            taken_at: Timestamp::from_microsecond(taken_at)?,
+        })
+    })
+    .collect()
 }
 
 /// Notes that what a press says is stored; returns whether it was not yet. Belongs into the transaction that stores it.
@@ -67,7 +88,8 @@ pub fn settle(c: &Connection, key: Key<'_>, now: Timestamp) -> Result<()> {
         "UPDATE presses SET done_at = ?3, press = '' WHERE connector = ?1 AND id = ?2",
     )?
     .execute(params![key.connector.as_str(), key.id, micros(now)])?;
-    c.prepare_cached("DELETE FROM presses WHERE done_at < ?1")?
+    // Those of a workspace that is not read any more go, too.
+    c.prepare_cached("DELETE FROM presses WHERE taken_at < ?1")?
         .execute([micros(now.saturating_sub(REMEMBERED)?)])?;
     Ok(())
 }
@@ -93,8 +115,15 @@ mod tests {
         write(&|c| keep(c, key(first), "UANA", "{1}", now));
         write(&|c| keep(c, key(first), "UANA", "{again}", later));
         write(&|c| keep(c, key(second), "UANA", "{2}", later));
-        let of = |id: &str, press: &str| (id.to_owned(), press.to_owned());
-        assert_eq!(open_now(), [of(first, "{1}"), of(second, "{2}")]);
+        let of = |id: &str, press: &str, taken_at| Open {
+            id: id.to_owned(),
+            press: press.to_owned(),
+            taken_at,
+        };
+        assert_eq!(
+            open_now(),
+            [of(first, "{1}", now), of(second, "{2}", later)]
+        );
 
         write(&|c| {
             assert!(count(c, key(first), now)?);
@@ -103,7 +132,7 @@ mod tests {
             Ok(())
         });
         write(&|c| settle(c, key(first), now));
-        assert_eq!(open_now(), [of(second, "{2}")]);
+        assert_eq!(open_now(), [of(second, "{2}", later)]);
         write(&|c| keep(c, key(first), "UANA", "{again}", later));
         write(&|c| {
             assert!(!count(c, key(first), later)?, "nor when it comes again");
@@ -122,6 +151,6 @@ mod tests {
         let rows: i64 = store
             .read_now(|c| Ok(c.query_row("SELECT count(*) FROM presses", [], |row| row.get(0))?))
             .unwrap();
-        assert_eq!(rows, 1, "that of yesterday is forgotten");
+        assert_eq!(rows, 0, "those of yesterday are forgotten");
     }
 }

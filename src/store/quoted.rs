@@ -139,6 +139,7 @@ impl Gone {
             for citation in item["citations"].as_array_mut().into_iter().flatten() {
                 if is_among(&self.events, citation) {
                     citation["quote"] = "".into();
+                    citation["author"] = Value::Null;
                     is_hit = true;
                 }
             }
@@ -153,6 +154,9 @@ impl Gone {
             }
             if is_hit {
                 item["facts"] = "".into();
+                if let Some(answer_by) = item["answer_by"].as_object_mut() {
+                    answer_by.remove("asker");
+                }
             }
             if is_about {
                 // A model words a thread as a whole, with messages that it does not cite. Before its words stand the facts.
@@ -161,13 +165,14 @@ impl Gone {
             is_touched |= is_about;
         }
         for thread in briefing["also"].as_array_mut().into_iter().flatten() {
-            self.unname(thread);
+            is_touched |= self.unname(thread);
         }
         for waiting in briefing["waiting"].as_array_mut().into_iter().flatten() {
             if is_among(&self.events, &waiting["citation"]) {
                 waiting["citation"]["quote"] = "".into();
+                is_touched = true;
             }
-            self.unname(&mut waiting["thread"]);
+            is_touched |= self.unname(&mut waiting["thread"]);
         }
         if let (true, Some(fields)) = (is_touched, briefing.as_object_mut()) {
             // A model's few words on top are made of all lines together.

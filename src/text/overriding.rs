@@ -7,27 +7,37 @@ use std::collections::BTreeSet;
 
 use super::sentences;
 
-/// Words that take something back, by their beginnings, in the languages that the other rules over wording know.
-const TAKING_BACK: [&str; 19] = [
-    "overrid",
-    "overrul",
-    "supersed",
-    "replac",
-    "revers",
-    "revok",
+/// Words that take something back, whole, in the languages that the other rules over wording know.
+const TAKING_BACK: [&str; 29] = [
+    "overrides",
+    "overriding",
+    "overrule",
+    "overrules",
+    "overruled",
+    "supersede",
+    "supersedes",
+    "superseded",
+    "replaces",
+    "reverses",
+    "revoke",
+    "revokes",
+    "revoked",
     "rescind",
-    "undo",
-    "overturn", // English
-    "ersetz",
-    "überhol",
+    "rescinds",
+    "overturn",
+    "overturns",
+    "overturned",
+    "undoes", // English
+    "ersetzt",
+    "überholt",
     "aufgehoben",
-    "widerruf", // German
-    "remplac",
-    "annul", // French
-    "reemplaz",
-    "sustitu",
+    "widerrufen", // German
+    "remplace",
+    "annule", // French
+    "reemplaza",
+    "sustituye",
     "anula",
-    "substitu", // Spanish and Portuguese
+    "substitui", // Spanish and Portuguese
 ];
 
 /// How many words of the earlier decision must be named.
@@ -56,8 +66,7 @@ pub fn names_of(sentence: &str, title: &str) -> BTreeSet<String> {
 pub fn takes_back(message: &str, names: &BTreeSet<String>) -> bool {
     sentences(message).into_iter().any(|sentence| {
         let words: BTreeSet<String> = words_of(&message[sentence.range]).collect();
-        let mut starts = words.iter();
-        starts.any(|word| TAKING_BACK.iter().any(|start| word.starts_with(start)))
+        TAKING_BACK.iter().any(|word| words.contains(*word))
             && words.intersection(names).count() >= NAMED
     })
 }
@@ -92,6 +101,10 @@ mod tests {
             ("The harbor sheet is decided, too.", false),
             // Something is taken back, and it is something else.
             ("This overrides the plan for Monday.", false),
+            (
+                "Agreed: a reverse proxy for the harbor sheet, and it is undocumented.",
+                false,
+            ),
             (
                 "The new pump replaces the old one. The harbor is open on Friday.",
                 false,

@@ -185,9 +185,13 @@ pub async fn post<T: Tracker>(
     now: Timestamp,
 ) -> Result<bool> {
     let begun = posting.clone();
-    store
+    let is_waiting = store
         .write(move |c| postings::begin(c, &begun, now))
         .await?;
+    if !is_waiting {
+        // Whoever pressed a button has had it written meanwhile.
+        return Ok(false);
+    }
     let (state, url, next) = match tokio::time::timeout(LONGEST, act(tracker, &posting)).await {
         Ok(Ok(Acted { state, url, stands })) => {
             posting.stands = stands;

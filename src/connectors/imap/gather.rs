@@ -69,6 +69,8 @@ pub struct Gatherer {
     batch: usize,
     /// The mail at which the connection broke when it was asked for alone.
     suspect: Option<u32>,
+    /// The mails that this process looked at and has no use for, or could not have, by folder; the next one looks again.
+    looked_at: HashMap<String, HashSet<u32>>,
 }
 
 /// One look at all folders.
@@ -170,6 +172,7 @@ impl Gatherer {
             pass: None,
             batch: 8,
             suspect: None,
+            looked_at: HashMap::new(),
         }
     }
 

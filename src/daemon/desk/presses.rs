@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
 use super::Desk;
@@ -15,6 +15,9 @@ use crate::connectors::slack::socket::Keeper;
 use crate::model::ConnectorId;
 use crate::store::Store;
 use crate::store::presses::{self, Key};
+
+/// How old a press may be that is still obeyed after a stop.
+const LONGEST_OPEN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Returns by what a press is known; Slack tells the presses of one account apart by their times.
 fn id_of(click: &Click) -> String {
@@ -89,8 +92,19 @@ impl<T: Tracker> Desk<T> {
             .store
             .read(move |c| presses::open(c, &connector))
             .await?;
-        for (id, press) in open {
+        let now = self.clock.now();
+        for presses::Open {
+            id,
+            press,
+            taken_at,
+        } in open
+        {
             match serde_json::from_str::<Click>(&press) {
+                // Whoever pressed it has long seen that nothing came of it, and may have pressed again.
+                _ if now.duration_since(taken_at) > LONGEST_OPEN => {
+                    let connector = self.connector.clone();
+                    self.settle(Kept { connector, id }).await?;
+                }
                 Ok(click) => self.warn_of(self.take(Push::Clicked(Box::new(click))).await),
                 // Of a version to come, or damaged: nobody can tell what it was.
                 Err(error) => {

@@ -64,7 +64,10 @@ impl Gatherer {
                     self.stand
                         .keep_only(&names.iter().map(String::as_str).collect());
                 }
-                Step::Reset { name, validity } => self.stand.reset(&name, validity),
+                Step::Reset { name, validity } => {
+                    self.looked_at.remove(&name);
+                    self.stand.reset(&name, validity);
+                }
                 Step::Lost { name, uids } => self.stand.take(&name, uids),
                 Step::Trim { name, young } => self.stand.trim(&name, &young),
                 Step::Mail(mail) => {
@@ -116,6 +119,9 @@ impl Gatherer {
                 .is_some_and(|id| self.stand.gone.contains(&id));
         let delivered = self.desk.deliver(raw, &skipped, now, false, is_back, page);
         let Some(mut id) = delivered else {
+            // One of our own, or none that can be read.
+            let looked_at = self.looked_at.entry(mail.name.clone());
+            looked_at.or_default().insert(mail.uid);
             return;
         };
         if is_back {

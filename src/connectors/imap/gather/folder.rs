@@ -152,7 +152,7 @@ impl Gatherer {
                         gone.chain(flagged).collect()
                     } else {
                         let lost = missing(wire, known).await?;
-                        revived = self.returned(wire, known).await?;
+                        revived = self.returned(wire, &name, known).await?;
                         lost
                     };
                     if !lost.is_empty() {
@@ -227,30 +227,8 @@ impl Gatherer {
             .await;
         match answer {
             Ok(()) => {}
-            Err(error @ WireError::TimedOut(_)) => return Err(error.into()),
             Err(error) => {
-                // Whoever breaks the connection again, alone and on a new one, is at fault; without a new one the network is.
-                self.batch = 1;
-                *wire = Wire::open(&self.door).await?;
-                self.open_again(wire, open).await?;
-                let is_broken = matches!(error, WireError::Broken(_));
-                match uids[..] {
-                    [uid] if !is_broken || self.suspect == Some(uid) => {
-                        self.suspect = None;
-                        let reason = match error {
-                            WireError::Garbled => {
-                                "the server's answer for this mail cannot be read".to_owned()
-                            }
-                            error => format!("the server does not give this mail out: {error}"),
-                        };
-                        self.pass_over(open, uid, reason, steps);
-                    }
-                    _ => {
-                        self.suspect = uids.first().copied().filter(|_| uids.len() == 1);
-                        let again = uids.into_iter().rev();
-                        again.for_each(|uid| open.pending.push_front(uid));
-                    }
-                }
+                self.singled_out(wire, open, uids, error, steps).await?;
                 return Ok(Vec::new());
             }
         }
@@ -294,7 +272,11 @@ impl Gatherer {
                     .await;
                 match answer {
                     Ok(()) | Err(WireError::Refused(_)) => {}
-                    Err(error) => return Err(error.into()),
+                    // The first part of it is there, and has to do.
+                    Err(_) => {
+                        *wire = Wire::open(&self.door).await?;
+                        self.open_again(wire, open).await?;
+                    }
                 }
                 if let Some(more) = more.into_iter().find(|more| more.uid == mail.uid) {
                     (mail.raw, mail.got) = (more.raw, more.got);
@@ -305,8 +287,60 @@ impl Gatherer {
         Ok(mails)
     }
 
+    /// Looks for the mail that a server cannot give out: each is asked for alone, on a new connection. Who fails again there is
+    /// named and left behind, if the server gives out another mail right then; where it gives out nothing the server is at
+    /// fault, or the line, and all of it is for a later reading.
+    async fn singled_out(
+        &mut self,
+        wire: &mut Wire,
+        open: &mut Open,
+        uids: Vec<u32>,
+        error: WireError,
+        steps: &mut Vec<Step>,
+    ) -> Result<()> {
+        self.batch = 1;
+        *wire = Wire::open(&self.door).await?;
+        self.open_again(wire, open).await?;
+        let [uid] = uids[..] else {
+            let again = uids.into_iter().rev();
+            again.for_each(|uid| open.pending.push_front(uid));
+            return Ok(());
+        };
+        if self.suspect.replace(uid) != Some(uid) {
+            open.pending.push_front(uid);
+            return Ok(());
+        }
+        self.suspect = None;
+        let known = self.stand.folders.get(&open.folder.raw);
+        let read = known.and_then(|known| known.mails.keys().next_back().copied());
+        let others = open.pending.back().copied().into_iter().chain(read);
+        let mut is_well = false;
+        for other in others {
+            let command = format!("UID FETCH {other} (UID BODY.PEEK[]<0.64>)");
+            let mut came = Vec::new();
+            let answer = wire
+                .run(&command, |response| came.extend(fetched(response)))
+                .await;
+            if answer.is_ok() && came.iter().any(|mail: &Fetched| !mail.raw.is_empty()) {
+                is_well = true;
+                break;
+            }
+            *wire = Wire::open(&self.door).await?;
+            self.open_again(wire, open).await?;
+        }
+        if !is_well {
+            return Err(error.into());
+        }
+        let reason = match error {
+            WireError::Garbled => "the server's answer for this mail cannot be read".to_owned(),
+            error => format!("the server does not give this mail out: {error}"),
+        };
+        self.pass_over(open, uid, reason, steps);
+        Ok(())
+    }
+
     /// Names a mail that cannot be had, and leaves it behind; it is tried again where a later list tells of it.
-    fn pass_over(&self, open: &Open, uid: u32, reason: String, steps: &mut Vec<Step>) {
+    fn pass_over(&mut self, open: &Open, uid: u32, reason: String, steps: &mut Vec<Step>) {
         steps.push(Step::Skipped(Skipped {
             at: self.place(&open.folder.shown, Some(uid)),
             reason,
@@ -315,11 +349,18 @@ impl Gatherer {
             name: open.folder.raw.clone(),
             uid,
         });
+        let looked_at = self.looked_at.entry(open.folder.raw.clone());
+        looked_at.or_default().insert(uid);
     }
 
-    /// Returns the mails that a folder tells of and that were passed already: a mark of deletion was taken back, a mail
-    /// could not be had before, or the server numbered it anew.
-    async fn returned(&self, wire: &mut Wire, known: &Folder) -> Result<Vec<u32>, WireError> {
+    /// Returns the mails that a folder tells of and that are not known: a mark of deletion was taken back, an earlier process
+    /// could not have them, or the server numbered them anew.
+    async fn returned(
+        &self,
+        wire: &mut Wire,
+        name: &str,
+        known: &Folder,
+    ) -> Result<Vec<u32>, WireError> {
         if known.next <= 1 {
             return Ok(Vec::new());
         }
@@ -328,7 +369,11 @@ impl Gatherer {
         let last = known.next - 1;
         let command = format!("UID SEARCH UID 1:{last} UNDELETED UNDRAFT SINCE {since}");
         let there = search(wire, &command).await?;
-        let is_unknown = |uid: &u32| *uid <= last && !known.mails.contains_key(uid);
+        let looked_at = self.looked_at.get(name);
+        let is_unknown = |uid: &u32| {
+            let is_left_out = looked_at.is_some_and(|looked_at| looked_at.contains(uid));
+            *uid <= last && !known.mails.contains_key(uid) && !is_left_out
+        };
         Ok(there.into_iter().filter(is_unknown).collect())
     }
 

@@ -44,6 +44,18 @@ async fn a_press_that_was_only_kept_is_obeyed_at_the_next_start() {
 }
 
 #[tokio::test]
+async fn a_press_of_long_ago_is_forgotten_and_not_obeyed() {
+    let mut here = Here::new(true).await;
+    here.morning("ana", "2026-11-23").await;
+    here.keep("up", "1").await;
+    here.clock
+        .move_to(here.clock.now() + SignedDuration::from_hours(2));
+    here.desk.catch_up().await.unwrap();
+    assert_eq!((here.said().len(), here.open_presses()), (0, 0));
+    assert_eq!(here.fake.calls_of("chat.update"), 0);
+}
+
+#[tokio::test]
 async fn a_press_that_was_stored_but_not_shown_is_shown_and_not_taken_back() {
     let mut here = Here::new(true).await;
     here.morning("ana", "2026-11-23").await;
