@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use jiff::{SignedDuration, Timestamp};
@@ -236,7 +237,22 @@ impl OAuth {
     ///
     /// # Errors
     /// When the server cannot be reached or refuses, or the file cannot be read and written.
-    pub async fn token(&self, refused: Option<&SecretString>) -> Result<SecretString, GrantError> {
+    pub async fn token(
+        self: &Arc<Self>,
+        refused: Option<&SecretString>,
+    ) -> Result<SecretString, GrantError> {
+        // Whoever waits may be cut off; the refresh token that comes must be kept all the same.
+        let (app, refused) = (self.clone(), refused.cloned());
+        let renewing = tokio::spawn(async move { app.renewed(refused.as_ref()).await });
+        renewing.await.unwrap_or_else(|error| {
+            Err(GrantError::Unfit {
+                table: self.table.clone(),
+                reason: format!("the task that renews it stopped: {error}"),
+            })
+        })
+    }
+
+    async fn renewed(&self, refused: Option<&SecretString>) -> Result<SecretString, GrantError> {
         // Held until the new token is there, so that it is asked for once.
         let mut kept = self.kept.lock().await;
         let now = self.http.clock().now();

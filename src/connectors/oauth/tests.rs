@@ -42,7 +42,7 @@ impl Service<Call> for Server {
 
 const START: &str = "2026-11-23T08:00:00Z";
 
-fn opened(more: &str, base: &Path, lasts: i64) -> Result<(OAuth, Server, Clock)> {
+fn opened(more: &str, base: &Path, lasts: i64) -> Result<(Arc<OAuth>, Server, Clock)> {
     let clock = Clock::simulated(START.parse()?);
     let server = Server {
         lasts,
@@ -53,11 +53,32 @@ fn opened(more: &str, base: &Path, lasts: i64) -> Result<(OAuth, Server, Clock)>
         format!("token_url = \"https://mail.example.org/token\"\nclient_id = \"app\"\n{more}");
     let config: OAuthConfig = toml::from_str(&table)?;
     let app = config.open("inbox", "connectors.inbox", base, &http)?;
-    Ok((app, server, clock))
+    Ok((Arc::new(app), server, clock))
 }
 
-async fn token(app: &OAuth) -> String {
+async fn token(app: &Arc<OAuth>) -> String {
     app.token(None).await.unwrap().expose_secret().to_owned()
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_comes_is_kept_though_whoever_waited_for_it_went() {
+    let base = tempfile::tempdir().unwrap();
+    std::fs::write(base.path().join("refresh"), "first\n").unwrap();
+    let (app, server, _) = opened("refresh_token_file = \"refresh\"", base.path(), 3600).unwrap();
+    // Cut off at the first moment at which it waits.
+    let waiting = app.token(None);
+    assert!(futures_util::FutureExt::now_or_never(waiting).is_none());
+    let kept = || std::fs::read_to_string(base.path().join("refresh")).unwrap();
+    for _ in 0..10_000 {
+        if kept().contains("access-1") {
+            break;
+        }
+        tokio::task::yield_now().await;
+        std::thread::yield_now();
+    }
+    assert!(kept().contains("access-1"), "{}", kept());
+    assert_eq!(token(&app).await, "access-1");
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -106,7 +127,7 @@ async fn without_a_file_the_next_refresh_token_lasts_as_long_as_the_process() {
     let (mut app, server, clock) =
         opened("refresh_token_file = \"refresh\"", base.path(), 600).unwrap();
     // A file that is only read stands for a variable, which a test must not set.
-    app.grant = Grant::Env(Named {
+    Arc::get_mut(&mut app).unwrap().grant = Grant::Env(Named {
         table: app.table.clone(),
         keys: ("refresh_token_env", "refresh_token_file"),
         env: None,
