@@ -156,6 +156,10 @@ pub enum VerdictKind {
     Declined,
     /// The ticket has another owner, or none.
     Owner(Option<Handle>),
+    /// The ticket is theirs, too, where several may own one.
+    Added(Handle),
+    /// The ticket is not theirs any more; others may own it.
+    Released(Handle),
     /// Our comment is not there any more.
     Removed,
 }
@@ -177,6 +181,14 @@ pub fn is_refusal(error: &anyhow::Error) -> bool {
     let of_jira = error.downcast_ref::<JiraError>();
     of_github.is_some_and(|error| !matches!(error, GithubError::Http(_)))
         || of_jira.is_some_and(|error| !matches!(error, JiraError::Http(_)))
+}
+
+/// Returns whether an error says that a ticket is not there, or not for us to see.
+pub fn is_missing(error: &anyhow::Error) -> bool {
+    let of_github = error.downcast_ref::<GithubError>();
+    let of_jira = error.downcast_ref::<JiraError>();
+    of_github.is_some_and(|error| matches!(error, GithubError::Missing { .. }))
+        || of_jira.is_some_and(|error| matches!(error, JiraError::Missing { .. }))
 }
 
 /// Returns whether a key can stand in a marker or a property: it is ours, never text from outside.

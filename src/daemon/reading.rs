@@ -20,6 +20,10 @@ use crate::store::{has_no_room, hooks, people, progress};
 impl<S: ChatSink + Clone> Daemon<S> {
     /// Reads sources side by side, each on its own.
     pub(super) async fn sync(&mut self, limit: SignedDuration, which: Which) -> Result<()> {
+        if self.read_at.is_none() {
+            // Who is here already keeps their id, whoever comes with what is read now.
+            self.follow_space().await?;
+        }
         let limit_secs = limit.as_secs();
         let limit = Duration::try_from(limit).unwrap_or_default();
         let mut sources = std::mem::take(&mut self.sources);

@@ -10,8 +10,8 @@ use tracing::warn;
 
 use super::post::KEY;
 use crate::connectors::Tracker;
-use crate::connectors::tracker::{Verdict, VerdictKind};
-use crate::model::{ConnectorId, MemberId, ThreadId};
+use crate::connectors::tracker::{Verdict, VerdictKind, is_missing};
+use crate::model::{ConnectorId, Handle, MemberId, ThreadId};
 use crate::roster::Roster;
 use crate::store::postings::{self, Kind, Posting, State};
 use crate::store::{Store, suggestions, tickets};
@@ -146,6 +146,8 @@ pub async fn read<T: Tracker>(
         }
         let told = match told_of(&tracker, &standing, since).await {
             Ok(told) => told,
+            // One that is gone, or hidden from us now, says nothing of the others.
+            Err(error) if is_missing(&error) => continue,
             Err(error) => {
                 let error = format!("{error:#}");
                 warn!(connector = %connector, error, "{connector} does not tell what became of suggestions; asking again later");
@@ -210,14 +212,10 @@ fn of_owner(
     now: Timestamp,
 ) -> Result<usize> {
     let after_us = |verdict: &&Verdict| verdict.at.is_some_and(|at| at > posting.changed_at);
-    let mut since_us = told.verdicts.iter().filter(after_us);
-    let last = since_us.rfind(|verdict| matches!(verdict.kind, VerdictKind::Owner(_)));
-    let Some(Verdict { kind, by, .. }) = last else {
+    let since_us = told.verdicts.iter().filter(after_us);
+    let Some(by) = taken_from(&posting.body, since_us) else {
         return Ok(0);
     };
-    if matches!(kind, VerdictKind::Owner(Some(to)) if *to.id == *posting.body) {
-        return Ok(0);
-    }
     let by = by.as_ref().and_then(|by| roster.member_of(by));
     if let Some(by) = by.filter(|by| Some(&by.id) == posting.member.as_ref()) {
         let heard = Heard {
@@ -229,6 +227,22 @@ fn of_owner(
         take_in(c, heard, roster, false, now)?;
     }
     is_taken_back(c, posting.clone(), now)
+}
+
+/// Returns who took a ticket from an account, by what happened in this order; `None` when it is theirs. At some trackers others
+/// own it beside them.
+fn taken_from<'a>(
+    account: &str,
+    verdicts: impl Iterator<Item = &'a Verdict>,
+) -> Option<&'a Option<Handle>> {
+    let is_theirs = |of: &Handle| *of.id == *account;
+    verdicts.fold(None, |taken_by, verdict| match &verdict.kind {
+        VerdictKind::Owner(to) if !to.as_ref().is_some_and(is_theirs) => Some(&verdict.by),
+        VerdictKind::Released(of) if is_theirs(of) => Some(&verdict.by),
+        VerdictKind::Owner(_) => None,
+        VerdictKind::Added(of) if is_theirs(of) => None,
+        _ => taken_by,
+    })
 }
 
 /// Takes in what people made of a comment.
@@ -268,4 +282,40 @@ fn of_comment(
         count += usize::from(take_in(c, heard, roster, may_write, now)?);
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_owns_a_ticket_beside_another_takes_nothing_from_them() {
+        use VerdictKind::{Added, Owner, Released};
+        let code = ConnectorId::new("code");
+        let of = |name: &str| Handle::new(&code, name);
+        let taken = |kinds: &[VerdictKind]| {
+            let verdicts: Vec<Verdict> = kinds
+                .iter()
+                .map(|kind| Verdict {
+                    kind: kind.clone(),
+                    by: Some(of("cy")),
+                    at: None,
+                })
+                .collect();
+            taken_from("bo", verdicts.iter()).is_some()
+        };
+        for (kinds, expected) in [
+            (vec![], false),
+            (vec![Added(of("ana"))], false),
+            (vec![Added(of("ana")), Released(of("ana"))], false),
+            (vec![Released(of("bo"))], true),
+            (vec![Released(of("bo")), Added(of("ana"))], true),
+            (vec![Released(of("bo")), Added(of("bo"))], false),
+            (vec![Owner(None)], true),
+            (vec![Owner(Some(of("ana")))], true),
+            (vec![Owner(None), Owner(Some(of("bo")))], false),
+        ] {
+            assert_eq!(taken(&kinds), expected, "{kinds:?}");
+        }
+    }
 }

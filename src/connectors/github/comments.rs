@@ -335,8 +335,15 @@ impl Tracker for Comments {
                 continue;
             };
             let kind = match happening.event.as_str() {
-                "assigned" => VerdictKind::Owner(handle(happening.assignee.as_ref())),
-                "unassigned" => VerdictKind::Owner(None),
+                "assigned" | "unassigned" => {
+                    let Some(of) = handle(happening.assignee.as_ref()) else {
+                        continue;
+                    };
+                    match happening.event.as_str() {
+                        "assigned" => VerdictKind::Added(of),
+                        _ => VerdictKind::Released(of),
+                    }
+                }
                 "commented" => {
                     let body = happening.body.as_deref().unwrap_or_default();
                     match verdict_in(body).filter(|_| !body.contains(MARKER)) {

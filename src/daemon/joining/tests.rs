@@ -141,3 +141,27 @@ async fn a_joiner_keeps_their_id_and_their_conversation_whoever_of_the_same_name
     assert_eq!(texts(&team, "DUB2"), [true]);
     assert_eq!(texts(&team, "DUA1"), [false, false]);
 }
+
+#[tokio::test]
+async fn who_was_here_before_ids_were_kept_keeps_theirs_at_the_first_reading_after_a_start() {
+    let mut team = Team::new().await;
+    for (user, id) in [("cyb", "UB2"), ("cya", "UA1")] {
+        let profile = json!({ "real_name": format!("Cyd {user}") });
+        team.fake
+            .user(user, json!({ "id": id, "profile": profile }));
+    }
+    team.joins("UB2", true);
+    team.run_until("2026-11-22T18:00:00Z").await;
+    // As a store of before has it, and as a daemon begins.
+    team.store
+        .write_now(|c| Ok(c.execute("DELETE FROM joiners", [])?))
+        .unwrap();
+    team.daemon.read_at = None;
+    team.joins("UA1", true);
+    team.run_until("2026-11-22T19:00:00Z").await;
+    let ids = team.store.read_now(crate::store::members::joiners).unwrap();
+    let office = crate::model::ConnectorId::new("office");
+    let id_of = |account: &str| ids[&crate::model::Handle::new(&office, account)].to_string();
+    assert_eq!(id_of("UB2"), "cyd");
+    assert_ne!(id_of("UA1"), "cyd");
+}

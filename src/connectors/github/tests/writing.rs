@@ -166,7 +166,7 @@ async fn what_people_make_of_a_suggestion_is_told_and_what_we_did_is_not() {
             "bo Disliked",
             "bo Declined",
             "ana Taken",
-            "bo Owner(Some(code/cy))"
+            "bo Added(code/cy)"
         ]
     );
     assert!(tracker.withdraw(&ticket, "suggest").await.unwrap());
