@@ -32,8 +32,9 @@
 //! [`brief::draft`] what it may answer, [`brief::checks`] what that is held against and `brief/words` who asks, keeps and
 //! shares it through [`llm`]. [`brief::render`] makes text, Markdown, HTML, Slack blocks or JSON of it, [`brief::deliver`]
 //! hands it to a sink once, and [`brief::steer`] obeys what the reader said of earlier lines. [`daemon::desk`] hears what
-//! they press and ask in Slack, [`brief::offers`] says what there is to press. What goes at its source leaves the briefings
-//! that are kept, too ([`store::quoted`]).
+//! they press and ask in Slack (a press is in the store before Slack hears that we have it; without a socket, or between two,
+//! `daemon/hearing` asks with each reading), [`brief::offers`] says what there is to press. What goes at its source leaves
+//! the briefings that are kept, too ([`store::quoted`]).
 //!
 //! # Walkthrough 3: a question
 //!
